@@ -1,0 +1,20 @@
+"""Fixtures shared by all rooms.
+
+Only the standard library and pytest are imported here: the client tests also run in an environment that has
+the CARLA 0.9.15 client and little else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own, empty, also seen by child processes."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("LEAD_CACHE_DIR", str(folder))
+    monkeypatch.delenv("LEAD_TOWNS_WHEEL", raising=False)
+    return folder
