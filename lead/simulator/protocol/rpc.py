@@ -1,0 +1,74 @@
+"""The RPC listener: msgpack-RPC requests in, wrapped replies out, strictly in order per connection."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from typing import cast
+
+import msgpack
+
+from lead.simulator.protocol.calls import dispatch
+from lead.simulator.protocol.session import Session
+
+log = logging.getLogger(__name__)
+
+_REQUEST, _RESPONSE = 0, 1
+_MAX_REQUEST_BYTES = 512 * 1024 * 1024
+_TM_REGISTRATION = "add_traffic_manager_running"
+
+
+class RpcConnection(asyncio.Protocol):
+    """One client connection.
+
+    A connection that sends something else than msgpack-RPC is closed; the others never notice.
+    """
+
+    def __init__(self, session: Session, connections: set[RpcConnection]) -> None:
+        self._session = session
+        self._connections = connections
+        self._unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=_MAX_REQUEST_BYTES)
+        self._packer = msgpack.Packer(use_bin_type=True)
+        self._transport: asyncio.Transport | None = None
+        self._traffic_manager_ports: list[int] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Register the connection."""
+        stream = cast(asyncio.Transport, transport)
+        self._transport = stream
+        self._connections.add(self)
+        stream.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every complete request in the buffer."""
+        assert self._transport is not None
+        try:
+            self._unpacker.feed(data)
+            for message in self._unpacker:
+                self._transport.write(self._answer(message))
+        except (ValueError, msgpack.exceptions.UnpackException, msgpack.exceptions.BufferFull) as error:
+            log.warning("closing a connection that does not speak msgpack-RPC: %s", error)
+            self._transport.abort()
+
+    def _answer(self, message: object) -> bytes:
+        if not isinstance(message, list) or len(message) != 4 or message[0] != _REQUEST:
+            raise ValueError("not a request")
+        _, message_id, name, parameters = message
+        if not isinstance(message_id, int) or not isinstance(name, str) or not isinstance(parameters, list):
+            raise ValueError("malformed request")
+        reply = dispatch(self._session, name, parameters[1:])
+        if name == _TM_REGISTRATION and reply == [[1, True]]:
+            self._traffic_manager_ports.append(parameters[1][1])
+        return bytes(self._packer.pack([_RESPONSE, message_id, None, reply]))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection and the Traffic Managers that lived in its process."""
+        self._connections.discard(self)
+        for port in self._traffic_manager_ports:
+            self._session.traffic_managers.pop(port, None)
+
+    def close(self) -> None:
+        """Close after pending replies are flushed."""
+        if self._transport is not None:
+            self._transport.close()

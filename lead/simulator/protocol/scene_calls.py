@@ -1,0 +1,221 @@
+"""Remote calls that look at the scene (boxes, objects, rays) or only draw, record and configure."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lead.geometry.boxes import ray_box_distances
+from lead.maps.layout import LaneType
+from lead.simulator.protocol.actor_calls import live_actor
+from lead.simulator.protocol.calls import value_call, void_call
+from lead.simulator.protocol.session import Session
+from lead.simulator.protocol.structs import bounding_box
+from lead.simulator.protocol.wire import array, floats, integer, text, token_bytes, transform_row, vector
+from lead.simulator.world.actors import WorldError
+
+_ANY_LABEL = 255
+_ROADS, _SIDEWALKS, _TERRAIN = 1, 2, 10
+_MARCH_STEP_M = 0.5
+_MAX_MARCH_STEPS = 4000
+_RECORDER_TEXT = "The embedded simulator keeps no recording under that name."
+
+
+def _level_rows(session: Session, label: int) -> list[int]:
+    labels = session.world.town.static_boxes["label"]
+    return list(range(len(labels))) if label == _ANY_LABEL else np.flatnonzero(labels == label).tolist()
+
+
+def _level_box(session: Session, row: int) -> list[object]:
+    box = session.world.town.static_boxes[row]
+    center = (box["x"], box["y"], box["z"])
+    extent = (box["ext_x"], box["ext_y"], box["ext_z"])
+    return bounding_box(session.version, center, extent, (0.0, float(np.degrees(box["yaw"])), 0.0))
+
+
+@value_call("get_all_level_BBs")
+def get_all_level_boxes(session: Session, label: object) -> list[object]:
+    """World-frame boxes of level geometry of one class (255: any)."""
+    return [_level_box(session, row) for row in _level_rows(session, integer(label))]
+
+
+@value_call("get_environment_objects")
+def get_environment_objects(session: Session, label: object) -> list[object]:
+    """Level geometry as objects; ids are stable for a town."""
+    objects: list[object] = []
+    for row in _level_rows(session, integer(label)):
+        box = session.world.town.static_boxes[row]
+        pose = transform_row((box["x"], box["y"], box["z"]), (0.0, float(np.degrees(box["yaw"])), 0.0))
+        name = f"{session.world.town.name}_static_{row}"
+        objects.append([pose, _level_box(session, row), row + 1, name, int(box["label"])])
+    return objects
+
+
+@void_call("enable_environment_objects")
+def enable_environment_objects(session: Session, ids: object, enabled: object) -> None:
+    """Accepted without effect."""
+    array(ids)
+
+
+@value_call("project_point")
+def project_point(session: Session, location: object, direction: object, distance: object) -> list[object]:
+    """First thing hit along a ray: found flag and labelled point."""
+    start, heading = vector(location), vector(direction)
+    length = float(np.linalg.norm(heading))
+    if length == 0.0:
+        raise WorldError("the direction of a projection must not be zero")
+    reach = min(max(float(vector([distance, 0.0, 0.0])[0]), 0.0), _MARCH_STEP_M * _MAX_MARCH_STEPS)
+    hits = _ray_hits(session, start, start + heading / length * reach)
+    if not hits:
+        return [False, [[0.0, 0.0, 0.0], 0]]
+    return [True, hits[0]]
+
+
+@value_call("cast_ray")
+def cast_ray(session: Session, start: object, end: object) -> list[object]:
+    """Everything a segment passes through: level boxes, actors, ground; nearest first."""
+    return _ray_hits(session, vector(start), vector(end))
+
+
+def _ray_hits(session: Session, start: NDArray[np.float64], end: NDArray[np.float64]) -> list[object]:
+    length = float(np.linalg.norm(end - start))
+    if length == 0.0:
+        return []
+    direction = (end - start) / length
+    hits: list[tuple[float, int]] = [*_box_hits(session, start, direction, length)]
+    ground = _ground_hit(session, start, direction, length)
+    if ground is not None:
+        hits.append(ground)
+    return [[floats(start + direction * at), label] for at, label in sorted(hits)]
+
+
+def _box_hits(
+    session: Session, start: NDArray[np.float64], direction: NDArray[np.float64], length: float
+) -> list[tuple[float, int]]:
+    """Entry distances and labels of level boxes and solid actors on the ray."""
+    world = session.world
+    boxes = world.town.static_boxes
+    level = np.stack([boxes["x"], boxes["y"], boxes["z"]], axis=1).astype(np.float64)
+    actors = [*world.fleet.table.actors, *world.crowd.table.actors]
+    poses = [actor.table.records[actor.row] for actor in actors if actor.table is not None]
+    centers = [
+        record["location"].astype(np.float64) + np.array([0.0, 0.0, actor.box_center[2]])
+        for actor, record in zip(actors, poses, strict=True)
+    ]
+    center = np.concatenate([level, np.array(centers, np.float64).reshape(-1, 3)])
+    yaw = np.concatenate([boxes["yaw"], np.radians([record["rotation_deg"][1] for record in poses])])
+    half = np.concatenate(
+        [
+            np.stack([boxes["ext_x"], boxes["ext_y"], boxes["ext_z"]], axis=1),
+            np.array([actor.extent for actor in actors], np.float64).reshape(-1, 3),
+        ]
+    )
+    labels = np.concatenate([boxes["label"], np.array([actor.semantic_tag for actor in actors], np.uint8)])
+    if not len(center):
+        return []
+    entry, leave = ray_box_distances(start[None], direction[None], center, yaw, half)
+    hit = np.flatnonzero((entry[0] <= leave[0]) & (entry[0] <= length) & (leave[0] >= 0.0))
+    return [(max(float(entry[0, k]), 0.0), int(labels[k])) for k in hit]
+
+
+def _ground_hit(
+    session: Session, start: NDArray[np.float64], direction: NDArray[np.float64], length: float
+) -> tuple[float, int] | None:
+    """First crossing of the ground surface, by marching and one linear interpolation."""
+    steps = min(max(int(length / _MARCH_STEP_M), 1), _MAX_MARCH_STEPS)
+    at = np.linspace(0.0, length, steps + 1)
+    points = start + direction * at[:, None]
+    hits = session.world.ground.query(points)
+    above = points[:, 2] - hits.z
+    crossing = np.flatnonzero((above[:-1] >= 0.0) & (above[1:] < 0.0))
+    if not len(crossing):
+        return None
+    k = int(crossing[0])
+    distance = float(at[k] + (at[k + 1] - at[k]) * above[k] / (above[k] - above[k + 1]))
+    return distance, _ground_label(session, int(hits.lane[k]), float(hits.offset[k]))
+
+
+def _ground_label(session: Session, lane: int, offset: float) -> int:
+    lanes = session.world.town.lanes
+    if lane < 0 or abs(offset) > float(lanes["half_width"][lane]):
+        return _TERRAIN
+    return _SIDEWALKS if lanes["lane_type"][lane] == LaneType.SIDEWALK else _ROADS
+
+
+@value_call("get_gbuffer_token")
+def get_gbuffer_token(session: Session, actor_id: object, buffer_id: object) -> bytes:
+    """Token of a stream that stays silent: there are no G-buffers."""
+    live_actor(session, actor_id)
+    return token_bytes(0xFFFFFFFF, session.stream_port)
+
+
+@void_call("enable_gbuffers")
+def enable_gbuffers(session: Session, actor_id: object, enabled: object) -> None:
+    """Accepted without effect."""
+    live_actor(session, actor_id)
+
+
+@value_call("are_gbuffers_enabled")
+def are_gbuffers_enabled(session: Session, actor_id: object) -> bool:
+    """Never."""
+    live_actor(session, actor_id)
+    return False
+
+
+@void_call("set_ignored_vehicles")
+def set_ignored_vehicles(session: Session, actor_id: object, ids: object) -> None:
+    """Accepted without effect."""
+    live_actor(session, actor_id)
+
+
+@value_call("is_sensor_enabled_for_ros")
+def is_sensor_enabled_for_ros(session: Session, stream_id: object) -> bool:
+    """ROS is not served."""
+    integer(stream_id)
+    return False
+
+
+@value_call("start_recorder")
+def start_recorder(session: Session, name: object, additional_data: object = False) -> str:
+    """Answers the name; nothing is recorded."""
+    return text(name)
+
+
+def _register_recorder_texts() -> None:
+    """Recorder queries answer a sentence."""
+
+    def no_recording(session: Session, name: object, *options: object) -> str:
+        text(name)
+        return _RECORDER_TEXT
+
+    for name in ("show_recorder_file_info", "show_recorder_collisions", "show_recorder_actors_blocked", "replay_file"):
+        value_call(name)(no_recording)
+
+
+def _register_silent_calls() -> None:
+    """Calls that draw, record, stream to ROS or retexture: accepted without effect."""
+
+    def accept(session: Session, *arguments: object) -> None:
+        return
+
+    names = (
+        "stop_recorder",
+        "stop_replayer",
+        "set_replayer_time_factor",
+        "set_replayer_ignore_hero",
+        "set_replayer_ignore_spectator",
+        "enable_sensor_for_ros",
+        "disable_sensor_for_ros",
+        "draw_debug_shape",
+        "clear_debug_shape",
+        "clear_debug_string",
+        "apply_color_texture_to_objects",
+        "apply_float_color_texture_to_objects",
+        "set_annotations_traverse_translucency",
+    )
+    for name in names:
+        void_call(name)(accept)
+
+
+_register_recorder_texts()
+_register_silent_calls()

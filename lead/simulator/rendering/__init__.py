@@ -1,0 +1,1 @@
+"""What sensors see of the world."""

@@ -1,0 +1,1 @@
+"""The simulated world without sockets: actors, dynamics, collisions, traffic lights, weather, blueprints."""

@@ -1,0 +1,77 @@
+"""Everything that has a pose but no engine: props, sensors, controllers, the spectator.
+
+Their records are written when they are moved, and once per tick for those attached to another actor.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lead.simulator.world.actors import Actor, ActorKind
+from lead.simulator.world.collisions import Bodies
+from lead.simulator.world.layout import PLAIN_RECORD
+from lead.simulator.world.tables import RecordTable
+
+_LOW_PROP_M = 0.15
+"""Props flatter than this (debris, tiles, plastic bags) are driven over, as CARLA's wheels do."""
+
+_COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "position": ("f8", (3,)),
+    "rotation_deg": ("f8", (3,)),
+    "collides": ("?", ()),
+    "solid": ("?", ()),
+    "half": ("f8", (3,)),
+    "center": ("f8", (3,)),
+}
+
+
+class PropSet:
+    """All plain actors; the solid ones are immovable bodies for the contact solver."""
+
+    def __init__(self) -> None:
+        self.table = RecordTable(PLAIN_RECORD, _COLUMNS)
+
+    def insert(self, actor: Actor, location: NDArray[np.float64], rotation_deg: NDArray[np.float64]) -> None:
+        """Add an actor at a world pose."""
+        row = self.table.insert(actor)
+        solid = actor.kind == ActorKind.PROP and 2.0 * actor.extent[2] >= _LOW_PROP_M
+        self.table.column("solid")[row] = solid
+        self.table.column("collides")[row] = True
+        self.table.column("half")[row] = actor.extent
+        self.table.column("center")[row] = actor.box_center
+        self.set_pose(actor, location, rotation_deg)
+
+    def set_pose(self, actor: Actor, location: NDArray[np.float64], rotation_deg: NDArray[np.float64] | None) -> None:
+        """Move an actor; plain actors go exactly where they are put."""
+        row = actor.row
+        self.table.column("position")[row] = location
+        self.table.records["location"][row] = location
+        if rotation_deg is not None:
+            self.table.column("rotation_deg")[row] = rotation_deg
+            self.table.records["rotation_deg"][row] = rotation_deg
+
+    def solid_rows(self) -> NDArray[np.int64]:
+        """Rows of the props that vehicles can hit."""
+        return np.flatnonzero(self.table.column("solid") & self.table.column("collides"))
+
+    def bodies(self, rows: NDArray[np.int64]) -> Bodies:
+        """Immovable bodies of the given rows."""
+        col = self.table.column
+        yaw = np.radians(col("rotation_deg")[rows, 1])
+        center, half, position = col("center")[rows], col("half")[rows], col("position")[rows]
+        cos, sin = np.cos(yaw), np.sin(yaw)
+        x = position[:, 0] + cos * center[:, 0] - sin * center[:, 1]
+        y = position[:, 1] + sin * center[:, 0] + cos * center[:, 1]
+        zeros = np.zeros(len(rows))
+        return Bodies(
+            center=np.stack([x, y], axis=1),
+            z=position[:, 2] + center[:, 2],
+            yaw=yaw,
+            half=half[:, :2],
+            half_z=half[:, 2],
+            velocity=np.zeros((len(rows), 2)),
+            spin=zeros,
+            inverse_mass=zeros.copy(),
+            inverse_inertia=zeros.copy(),
+        )
