@@ -147,8 +147,8 @@ def main() -> None:
     measure_town("Town01", (0, 1, 20, 100), 100 if options.quick else 400, batches, "", rows)
     if not options.quick:
         measure_town("Town13", (0, 100), 200, batches, "_Town13", rows)
-    world = World(load_town("Town01"))
-    for count in (10, 50, 100, 200):
+    world = World(load_town("Town04"))
+    for count in (10, 50, 100, 200, 400):
         value = step_ms(world, count, 120 if options.quick else 400)
         rows[f"step_ms_{count}"] = (value, f"ms per step and snapshot, {1e3 * value / count:.1f} us per vehicle")
     for town in ("Town01", "Town10HD") if options.quick else TOWNS:

@@ -61,3 +61,15 @@ def test_full_steer_turns_on_the_published_circle() -> None:
 def test_heavy_vehicles_are_slower_off_the_mark() -> None:
     assert dynamics.mass_scales(20000.0, "truck")[0] < dynamics.mass_scales(1500.0, "car")[0]
     assert dynamics.mass_scales(dynamics.MKZ_MASS_KG, "car") == (1.0, 1.0)
+
+
+def test_bicycle_of_the_mkz_is_the_published_one_and_longer_cars_need_more_room() -> None:
+    assert dynamics.bicycle_scaling(dynamics.MKZ_WHEELBASE_M) == pytest.approx(
+        (dynamics.REAR_M, dynamics.STEER_GAIN_RAD)
+    )
+
+    def turning_radius(wheelbase_m: float) -> float:
+        rear_m, gain = dynamics.bicycle_scaling(wheelbase_m)
+        return rear_m / float(np.sin(dynamics.slip_angle(np.array([1.0]), np.array([gain]))[0]))
+
+    assert 2.0 < turning_radius(1.1) < turning_radius(2.85) < turning_radius(6.0) < 6.0

@@ -25,6 +25,7 @@ _THROTTLE_FIT_MIN = 0.3
 _THROTTLE_FIT_MAX_KMH = 72.0
 _DRAG_ABOVE_FIT_PER_S = 0.07
 _HAND_BRAKE_MPS2 = 6.0
+_MIN_WHEELBASE_RATIO = 0.35
 _BRAKE_LIMITS_MPS2 = (4.0, 12.0)
 _BRAKE_FIT = np.array(
     [-4.91381935e-12, 2.44419284e-9, -4.90357228e-7, 5.06587474e-5, -2.83832427e-3, 8.20967431e-2, 9.31711370e-3, 0.0]
@@ -115,6 +116,19 @@ def step_speed(
 def slip_angle(steer: Array, steer_gain_rad: Array) -> Array:
     """Angle between heading and travel of the published bicycle, rad, for steer -1 to 1."""
     return np.arctan(REAR_M / (FRONT_M + REAR_M) * np.tan(steer_gain_rad * steer))
+
+
+def bicycle_scaling(wheelbase_m: float) -> tuple[float, float]:
+    """Rear length (m) and full-steer wheel angle (rad) of the bicycle for a vehicle of another wheelbase.
+
+    The turning circle grows with the square root of the wheelbase: long vehicles steer their wheels further, which
+    lets a bus stay in the lanes of a town's junctions.
+    """
+    ratio = max(wheelbase_m / MKZ_WHEELBASE_M, _MIN_WHEELBASE_RATIO)
+    rear_m = REAR_M * ratio
+    slip_rad = np.arctan(REAR_M / (FRONT_M + REAR_M) * np.tan(STEER_GAIN_RAD))
+    sine = min(float(np.sin(slip_rad)) * ratio**0.5, 0.95)
+    return rear_m, float(np.arctan(np.tan(np.arcsin(sine)) * (FRONT_M + REAR_M) / REAR_M))
 
 
 def mass_scales(mass_kg: float, base_type: str) -> tuple[float, float]:

@@ -25,7 +25,6 @@ _SKID_SPIN_FRICTION_RADPS2 = 5.0
 _MAX_SUBSTEP_S = 0.05
 _STEP_UP_M = 0.5
 _BURIED_M = 1.0
-_MIN_WHEELBASE_SCALE = 0.35
 
 _COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
     "position": ("f8", (3,)),
@@ -83,9 +82,7 @@ class VehicleFleet:
         col = self.column
         for name in ("physics", "gravity", "collides"):
             col(name)[row] = True
-        scale = max(parameters.wheelbase_m / dynamics.MKZ_WHEELBASE_M, _MIN_WHEELBASE_SCALE)
-        col("rear_m")[row] = dynamics.REAR_M * scale
-        col("steer_gain")[row] = dynamics.STEER_GAIN_RAD
+        col("rear_m")[row], col("steer_gain")[row] = dynamics.bicycle_scaling(parameters.wheelbase_m)
         col("half")[row] = actor.extent
         col("center")[row] = actor.box_center
         self.set_mass(actor, parameters.mass_kg)
