@@ -61,7 +61,6 @@ def destroy_actor(session: Session, actor_id: object) -> bool:
     if not session.world.destroy(key):
         raise WorldError("unable to destroy actor: not found")
     session.physics_overrides.pop(key, None)
-    session.ackermann_settings.pop(key, None)
     return True
 
 

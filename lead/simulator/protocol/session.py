@@ -41,7 +41,6 @@ class Session:
     traffic_managers: dict[int, tuple[str, int]] = field(default_factory=dict)
     wheel_overrides_deg: dict[tuple[int, int], float] = field(default_factory=dict)
     physics_overrides: dict[int, list[object]] = field(default_factory=dict)
-    ackermann_settings: dict[int, list[float]] = field(default_factory=dict)
     imui_gravity: float = 9.81
 
     @property
@@ -86,7 +85,6 @@ class Session:
         """Start a new episode in ``town``."""
         self.wheel_overrides_deg.clear()
         self.physics_overrides.clear()
-        self.ackermann_settings.clear()
         self.world.load(town)
 
 

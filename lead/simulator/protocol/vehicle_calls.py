@@ -8,11 +8,9 @@ from lead.simulator.protocol.actor_calls import live_actor
 from lead.simulator.protocol.calls import value_call, void_call
 from lead.simulator.protocol.session import Session
 from lead.simulator.protocol.wire import array, finite, flag, floats, integer
+from lead.simulator.world.ackermann import AckermannGains, AckermannTarget
 from lead.simulator.world.actors import Actor, ActorKind, WorldError
 
-_ACKERMANN_DEFAULTS = [0.15, 0.0, 0.25, 0.01, 0.0, 0.01]
-_ACKERMANN_MAX_ACCELERATION_MPS2 = 6.0
-_ACKERMANN_MAX_BRAKE_MPS2 = 8.0
 _ALL_DOORS = 6
 _FRONT_WHEELS = (0, 1)
 _FORWARD_GEARS = [[4.0, 0.5, 0.65], [2.5, 0.5, 0.65], [1.6, 0.5, 0.65], [1.2, 0.5, 0.65], [0.9, 0.5, 0.65]]
@@ -36,6 +34,7 @@ def live_vehicle(session: Session, actor_id: object) -> Actor:
 def apply_control_to_vehicle(session: Session, actor_id: object, control: object) -> None:
     """VehicleControl, kept until the next one; a NaN brake brakes fully, as CARLA's clamping does."""
     actor = live_vehicle(session, actor_id)
+    session.world.ackermann.release(actor)
     throttle, steer, brake, hand_brake, reverse, manual, gear = array(control, 7)[:7]
     session.world.fleet.table.records["control"][actor.row] = (
         finite(throttle, 0.0, 0.0, 1.0),
@@ -50,36 +49,22 @@ def apply_control_to_vehicle(session: Session, actor_id: object, control: object
 
 @void_call("apply_ackermann_control_to_vehicle")
 def apply_ackermann_control_to_vehicle(session: Session, actor_id: object, control: object) -> None:
-    """Steer to an angle and close in on a speed with at most the given acceleration."""
+    """Hold a steering angle and close in on a speed until an ordinary control comes."""
     actor = live_vehicle(session, actor_id)
-    steer_rad, _, speed, acceleration, _ = (finite(value) for value in array(control, 5)[:5])
-    fleet = session.world.fleet
-    current = float(fleet.column("speed")[actor.row])
-    limit = abs(acceleration) or _ACKERMANN_MAX_ACCELERATION_MPS2
-    wanted = float(np.clip((abs(speed) - abs(current)) / session.world.delta_s, -limit, limit))
-    max_steer = np.radians(actor.vehicle.max_steer_deg) if actor.vehicle else 1.0
-    fleet.table.records["control"][actor.row] = (
-        min(max(wanted, 0.0) / _ACKERMANN_MAX_ACCELERATION_MPS2, 1.0),
-        min(max(steer_rad / max_steer, -1.0), 1.0),
-        min(max(-wanted, 0.0) / _ACKERMANN_MAX_BRAKE_MPS2, 1.0),
-        0,
-        speed < 0.0,
-        0,
-        0,
-    )
+    session.world.ackermann.command(actor, AckermannTarget(*(finite(value) for value in array(control, 5)[:5])))
 
 
 @value_call("get_ackermann_controller_settings")
 def get_ackermann_controller_settings(session: Session, actor_id: object) -> list[float]:
-    """Controller gains last applied."""
-    return session.ackermann_settings.get(live_vehicle(session, actor_id).id, _ACKERMANN_DEFAULTS)
+    """Controller gains in force."""
+    return session.world.ackermann.gains(live_vehicle(session, actor_id)).to_wire()
 
 
 @void_call("apply_ackermann_controller_settings")
 def apply_ackermann_controller_settings(session: Session, actor_id: object, settings: object) -> None:
-    """Store controller gains."""
-    gains = [finite(value) for value in array(settings, 6)[:6]]
-    session.ackermann_settings[live_vehicle(session, actor_id).id] = gains
+    """Change controller gains."""
+    gains = AckermannGains(*(finite(value) for value in array(settings, 6)[:6]))
+    session.world.ackermann.set_gains(live_vehicle(session, actor_id), gains)
 
 
 @value_call("get_physics_control")

@@ -118,6 +118,13 @@ def slip_angle(steer: Array, steer_gain_rad: Array) -> Array:
     return np.arctan(REAR_M / (FRONT_M + REAR_M) * np.tan(steer_gain_rad * steer))
 
 
+def steer_for_curvature(curvature_per_m: float, rear_m: float, steer_gain_rad: float) -> float:
+    """Steer in [-1, 1] that makes a vehicle of the given bicycle follow a curvature (1/m, positive to the right)."""
+    sine = min(max(rear_m * curvature_per_m, -0.99), 0.99)
+    wheel_rad = float(np.arctan(np.tan(np.arcsin(sine)) * (FRONT_M + REAR_M) / REAR_M))
+    return min(max(wheel_rad / steer_gain_rad, -1.0), 1.0)
+
+
 def bicycle_scaling(wheelbase_m: float) -> tuple[float, float]:
     """Rear length (m) and full-steer wheel angle (rad) of the bicycle for a vehicle of another wheelbase.
 

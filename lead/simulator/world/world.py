@@ -18,6 +18,7 @@ from lead.maps.compiled import CompiledMap
 from lead.maps.ground import GroundIndex
 from lead.maps.layout import SignalKind
 from lead.simulator.sensors import make_sensor
+from lead.simulator.world.ackermann import AckermannDrivers
 from lead.simulator.world.actors import Actor, ActorKind, WorldError
 from lead.simulator.world.attachments import Attachments
 from lead.simulator.world.blueprints import Blueprint, BlueprintLibrary
@@ -106,6 +107,7 @@ class World:
         self._pending_flags = SnapshotFlag.MAP_CHANGED
         self.ground = GroundIndex(town.lanes)
         self.fleet = VehicleFleet(self.ground)
+        self.ackermann = AckermannDrivers(self.fleet)
         self.crowd = WalkerCrowd(self.ground)
         self.props = PropSet()
         self.lights = TrafficLightSystem(town)
@@ -266,6 +268,7 @@ class World:
             return False
         self.sensors.remove(actor)
         self.attachments.detach(actor)
+        self.ackermann.forget(actor)
         if actor.table is not None:
             actor.table.remove(actor)
         del self.actors[actor_id]
@@ -302,6 +305,7 @@ class World:
         self._counters.frame += 1
         self.delta_s = dt_s
         self.elapsed_s += dt_s
+        self.ackermann.step(dt_s)
         self.fleet.step(dt_s)
         self.crowd.step(dt_s)
         self.collision_events = self._contacts.step()
