@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lead.simulator.world.actors import Actor, WorldError
+from lead.simulator.world.actors import Actor, AttachmentType, WorldError
 from lead.simulator.world.layout import (
     LIGHT_RECORD,
     PLAIN_RECORD,
@@ -203,6 +203,28 @@ def test_attached_sensor_moves_rigidly_with_its_parent(town01: World) -> None:
     assert town01.destroy(car.id)
     town01.tick(0.05)
     assert sensor.alive and sensor.parent_id == 0, "children outlive their parent"
+
+
+def test_spring_arm_lags_behind_and_catches_up(town01: World) -> None:
+    car = spawn_at(town01, straight_index(town01))
+    mount = np.array([-6.0, 0.0, 3.0])
+    camera = "sensor.camera.rgb"
+    arm = town01.spawn(camera, [], mount, np.zeros(3), car.id, AttachmentType.SPRING_ARM)
+    rigid = town01.spawn(camera, [], mount, np.zeros(3), car.id)
+
+    def lag() -> float:
+        poses = town01.props.table.records["location"]
+        return float(np.linalg.norm(poses[arm.row] - poses[rigid.row]))
+
+    assert lag() < 1e-3, "it starts in place"
+    control(town01, car, throttle=0.8)
+    for _ in range(40):
+        town01.tick(0.05)
+    assert 0.2 < lag() < 2.0
+    control(town01, car, brake=1.0)
+    for _ in range(60):
+        town01.tick(0.05)
+    assert lag() < 0.01
 
 
 def test_snapshot_carries_every_actor_exactly_once(town01: World) -> None:

@@ -8,7 +8,7 @@ from lead.simulator.protocol.calls import value_call, void_call
 from lead.simulator.protocol.session import Session
 from lead.simulator.protocol.structs import actor_box
 from lead.simulator.protocol.wire import array, finite, flag, floats, integer, text, transform, transform_row, vector
-from lead.simulator.world.actors import Actor, ActorKind, WorldError
+from lead.simulator.world.actors import Actor, ActorKind, AttachmentType, WorldError
 
 
 def live_actor(session: Session, actor_id: object) -> Actor:
@@ -20,12 +20,17 @@ def live_actor(session: Session, actor_id: object) -> Actor:
     return session.world.actor(integer(actor_id))
 
 
-def spawn(session: Session, description: object, pose: object, parent_id: int = 0) -> Actor:
-    """Create an actor from a client's ActorDescription and Transform."""
+def spawn(session: Session, description: object, pose: object, parent_id: int = 0, attachment: object = 0) -> Actor:
+    """Create an actor from a client's ActorDescription and Transform.
+
+    An attachment type out of range means rigid: 0.9.16 sends an uninitialised byte where the user gave none.
+    """
     _, type_id, attributes = array(description, 3)[:3]
     location, rotation = transform(pose)
     rows = [array(row, 2) for row in array(attributes)]
-    return session.world.spawn(text(type_id), rows, location, rotation, parent_id)
+    known = attachment in (AttachmentType.SPRING_ARM, AttachmentType.SPRING_ARM_GHOST)
+    kind = AttachmentType(integer(attachment)) if known else AttachmentType.RIGID
+    return session.world.spawn(text(type_id), rows, location, rotation, parent_id, kind)
 
 
 @value_call("get_actors_by_id")
@@ -50,8 +55,8 @@ def spawn_actor_with_parent(
     attachment: object = 0,
     socket: object = "",
 ) -> list[object]:
-    """Create an actor attached to another one; every attachment type is rigid here."""
-    return session.actor_struct(spawn(session, description, pose, integer(parent_id)))
+    """Create an actor attached to another one."""
+    return session.actor_struct(spawn(session, description, pose, integer(parent_id), attachment))
 
 
 @value_call("destroy_actor")

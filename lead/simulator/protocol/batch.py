@@ -76,7 +76,10 @@ def _spawn(session: Session, arguments: list[object]) -> int:
     """SpawnActor: description, pose, optional parent, then version-dependent fields, follow-ups last."""
     description, pose, parent = arguments[:3]
     parent_id = optional(parent)
-    actor = actor_calls.spawn(session, description, pose, integer(parent_id) if parent_id is not None else 0)
+    attachment = arguments[3] if session.version != "0.9.15" else 0
+    actor = actor_calls.spawn(
+        session, description, pose, integer(parent_id) if parent_id is not None else 0, attachment
+    )
     for follow_up in array(arguments[-1])[:_MAX_FOLLOW_UPS]:
         index, fields = array(array(follow_up, 1)[0], 2)[:2]
         inner = list(array(fields))

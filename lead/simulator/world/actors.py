@@ -27,6 +27,14 @@ class ActorKind(IntEnum):
     TRAFFIC_SIGN = 7
 
 
+class AttachmentType(IntEnum):
+    """How a child follows its parent."""
+
+    RIGID = 0
+    SPRING_ARM = 1
+    SPRING_ARM_GHOST = 2
+
+
 @dataclass(slots=True, eq=False)
 class Actor:
     """One actor of the episode.
@@ -47,6 +55,7 @@ class Actor:
     box_yaw_deg: float = 0.0
     semantic_tag: int = 0
     parent_id: int = 0
+    attachment: AttachmentType = AttachmentType.RIGID
     relative_location: Vector = (0.0, 0.0, 0.0)
     relative_rotation_deg: Vector = (0.0, 0.0, 0.0)
     stream_id: int = 0

@@ -1,16 +1,36 @@
-"""Rigid attachment: where sensors and other children are, given where their parents are."""
+"""Attachment: where sensors and other children are, given where their parents are.
+
+Rigid children turn with their parent in all axes. Spring arms ignore its roll and lag behind its position, which makes
+calm chase cameras.
+"""
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lead.geometry.frames import compose
-from lead.simulator.world.actors import Actor
+from lead.simulator.world.actors import Actor, AttachmentType
 from lead.simulator.world.props import PropSet
 from lead.simulator.world.tables import RecordTable
 
-_BATCH = tuple[RecordTable, NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
+_SPRING_RATE_PER_S = 10.0
+"""A spring arm closes this share of its lag per second (exponentially)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Children of the same depth whose parents live in one table; parallel arrays."""
+
+    table: RecordTable
+    parents: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    location: NDArray[np.float64]
+    rotation_deg: NDArray[np.float64]
+    springs: NDArray[np.int64]
 
 
 class Attachments:
@@ -24,7 +44,7 @@ class Attachments:
         self._actors = actors
         self._props = props
         self._children: dict[int, Actor] = {}
-        self._batches: list[_BATCH] = []
+        self._batches: list[_Batch] = []
         self._seen: tuple[int, ...] = ()
         self._changes = 0
 
@@ -45,28 +65,48 @@ class Attachments:
         """True while something is attached to the actor."""
         return any(child.parent_id == actor_id for child in self._children.values())
 
-    def update(self, tables: tuple[RecordTable, ...]) -> None:
-        """Move all children to their parents' current record poses."""
+    def place(self, child: Actor, tables: tuple[RecordTable, ...]) -> None:
+        """Put a newly attached child where it belongs at once, without any spring lag."""
+        attachment, child.attachment = child.attachment, AttachmentType.RIGID
+        self._changes += 1
+        self.update(tables, 0.0)
+        child.attachment = attachment
+        self._changes += 1
+
+    def update(self, tables: tuple[RecordTable, ...], dt_s: float) -> None:
+        """Move all children to their parents' current record poses.
+
+        Args:
+            tables: All tables parents may live in.
+            dt_s: Time since the last update, for spring arms.
+        """
         if not self._children:
             return
         seen = (self._changes, *(table.generation for table in tables))
         if seen != self._seen:
             self._seen = seen
             self._batches = self._build()
-        props = self._props.table
-        for table, parents, rows, location, rotation in self._batches:
-            parent = table.records
-            world_location, world_rotation = compose(
-                parent["location"][parents], parent["rotation_deg"][parents], location, rotation
-            )
-            props.column("position")[rows] = world_location
-            props.column("rotation_deg")[rows] = world_rotation
-            records = props.records
-            records["location"][rows] = world_location
-            records["rotation_deg"][rows] = world_rotation
-            records["velocity"][rows] = parent["velocity"][parents]
+        for batch in self._batches:
+            self._move(batch, dt_s)
 
-    def _build(self) -> list[_BATCH]:
+    def _move(self, batch: _Batch, dt_s: float) -> None:
+        props, parent, rows = self._props.table, batch.table.records, batch.rows
+        parent_rotation = parent["rotation_deg"][batch.parents]
+        parent_rotation[batch.springs, 2] = 0.0
+        location, rotation = compose(
+            parent["location"][batch.parents], parent_rotation, batch.location, batch.rotation_deg
+        )
+        if len(batch.springs):
+            before = props.column("position")[rows[batch.springs]]
+            share = 1.0 - math.exp(-_SPRING_RATE_PER_S * dt_s)
+            location[batch.springs] = before + (location[batch.springs] - before) * share
+        props.column("position")[rows] = location
+        props.column("rotation_deg")[rows] = rotation
+        props.records["location"][rows] = location
+        props.records["rotation_deg"][rows] = rotation
+        props.records["velocity"][rows] = parent["velocity"][batch.parents]
+
+    def _build(self) -> list[_Batch]:
         """Group children by depth below an unattached actor, then by the parent's table."""
         groups: dict[tuple[int, int], list[Actor]] = {}
         order: list[tuple[int, int]] = []
@@ -85,16 +125,18 @@ class Attachments:
                 order.append(key)
             groups[key].append(child)
         order.sort(key=lambda key: key[0])
-        batches: list[_BATCH] = []
+        batches: list[_Batch] = []
         for key in order:
             children = groups[key]
+            springs = [k for k, child in enumerate(children) if child.attachment != AttachmentType.RIGID]
             batches.append(
-                (
-                    tables[key[1]],
-                    np.array([self._actors[child.parent_id].row for child in children], np.int64),
-                    np.array([child.row for child in children], np.int64),
-                    np.array([child.relative_location for child in children], np.float64),
-                    np.array([child.relative_rotation_deg for child in children], np.float64),
+                _Batch(
+                    table=tables[key[1]],
+                    parents=np.array([self._actors[child.parent_id].row for child in children], np.int64),
+                    rows=np.array([child.row for child in children], np.int64),
+                    location=np.array([child.relative_location for child in children], np.float64),
+                    rotation_deg=np.array([child.relative_rotation_deg for child in children], np.float64),
+                    springs=np.array(springs, np.int64),
                 )
             )
         return batches

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.geometry.frames import compose
 from lead.maps.compiled import CompiledMap
 from lead.maps.ground import GroundIndex
 from lead.maps.layout import SignalKind
 from lead.simulator.sensors import make_sensor
 from lead.simulator.world.ackermann import AckermannDrivers
-from lead.simulator.world.actors import Actor, ActorKind, WorldError
+from lead.simulator.world.actors import Actor, ActorKind, AttachmentType, WorldError
 from lead.simulator.world.attachments import Attachments
 from lead.simulator.world.blueprints import Blueprint, BlueprintLibrary
 from lead.simulator.world.collisions import LevelBoxes
@@ -186,6 +187,7 @@ class World:
         location: Array,
         rotation_deg: Array,
         parent_id: int = 0,
+        attachment: AttachmentType = AttachmentType.RIGID,
     ) -> Actor:
         """Create an actor.
 
@@ -195,6 +197,7 @@ class World:
             location: (3,) metres; world frame, or the parent's frame if there is a parent.
             rotation_deg: (3,) pitch, yaw, roll in the same frame.
             parent_id: Actor to attach to, 0 for none.
+            attachment: How it follows its parent.
 
         Raises:
             WorldError: Unknown blueprint, bad attribute, missing parent or blocked spot, with CARLA's texts.
@@ -212,7 +215,10 @@ class World:
         blocks = kind in (ActorKind.VEHICLE, ActorKind.WALKER)
         if blocks and not parent_id and not spot_is_free(self, blueprint, location, rotation_deg):
             raise WorldError("Spawn failed because of collision at spawn position")
-        return self._create(kind, blueprint, values, location, rotation_deg, parent_id)
+        actor = self._create(kind, blueprint, values, location, rotation_deg)
+        if parent_id:
+            self._attach(actor, parent_id, attachment, location, rotation_deg)
+        return actor
 
     def _create(
         self,
@@ -221,7 +227,6 @@ class World:
         values: dict[str, str],
         location: Array,
         rotation_deg: Array,
-        parent_id: int,
     ) -> Actor:
         sensor = None
         if kind == ActorKind.SENSOR:
@@ -248,14 +253,22 @@ class World:
             actor.sensor = sensor
             actor.stream_id = self._counters.next_stream()
             self.sensors.add(actor)
-        if parent_id:
-            actor.parent_id = parent_id
-            actor.relative_location = tuple(location.tolist())
-            actor.relative_rotation_deg = tuple(rotation_deg.tolist())
-            if actor.table is self.props.table:
-                self.attachments.attach(actor)
-                self.attachments.update(self._parent_tables)
         return actor
+
+    def _attach(
+        self, actor: Actor, parent_id: int, attachment: AttachmentType, location: Array, rotation_deg: Array
+    ) -> None:
+        """Fix an actor to a parent; ``location`` and ``rotation_deg`` are in the parent's frame."""
+        actor.parent_id = parent_id
+        actor.attachment = attachment
+        actor.relative_location = tuple(location.tolist())
+        actor.relative_rotation_deg = tuple(rotation_deg.tolist())
+        if actor.table is self.props.table:
+            self.attachments.attach(actor)
+            self.attachments.place(actor, self._parent_tables)
+        elif (parent := self.actors[parent_id]).table is not None:
+            record = parent.table.records[parent.row]
+            self.set_pose(actor, *compose(record["location"], record["rotation_deg"], location, rotation_deg))
 
     @property
     def _parent_tables(self) -> tuple[RecordTable, ...]:
@@ -313,7 +326,7 @@ class World:
         self.zones.step(self.fleet, self.lights, self.elapsed_s)
         self.fleet.publish(dt_s)
         self.crowd.publish(dt_s)
-        self.attachments.update(self._parent_tables)
+        self.attachments.update(self._parent_tables, dt_s)
         return self.frame
 
     def snapshot(self) -> bytes:
