@@ -30,7 +30,7 @@ from lead.maps.towns import cache_dir
 
 logger = logging.getLogger(__name__)
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 """Raised whenever the meaning or the layout of a compiled map changes."""
 
 _RECORDS = {
@@ -42,7 +42,7 @@ _RECORDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class CompiledMap:
     """A map as arrays, all in CARLA's world frame (left-handed, metres).
 

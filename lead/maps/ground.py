@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from lead.maps.layout import LaneType
 
@@ -32,7 +33,7 @@ _MAX_STEP_UP_M = 1.0
 _LEVEL_GAP_M = 3.0
 # Costs of a candidate besides its horizontal distance (m): other levels, and tie-breaks among overlapping
 # lanes.
-_RISE_COST = 0.5
+_RISE_COST = 1.0
 _ABOVE_COST = 1000.0
 _FROM_SAMPLE_COST = 0.02
 _NOT_DRIVING_COST = 0.1
@@ -93,8 +94,8 @@ class GroundIndex:
         # The outermost pages are empty; points beyond the grid are moved there.
         self._last_cell = np.array(self.grid.pages.shape) * (1 << _PAGE_BITS) - 1 - _REACH_CELLS
         self._around = [_square(rings) for rings, _ in _SEARCHES]
-        step = max(1, len(lanes) // _FAR_SAMPLES)
-        self._far = np.flatnonzero(lanes["half_width"] >= _MIN_HALF_WIDTH_M)[::step]
+        self._wide = np.flatnonzero(lanes["half_width"] >= _MIN_HALF_WIDTH_M)
+        self._far_tree: KDTree | None = None
 
     def query(self, xyz: NDArray[np.float64]) -> GroundHits:
         """Finds the surface under points.
@@ -181,10 +182,12 @@ class GroundIndex:
         """Fills in the hits of points beyond the reach: level ground as high as a lane sample near by."""
         if not len(far):
             return
-        rows = self._rows[self._far]
-        for i in far.tolist():
-            distance = (rows[:, 0] - xyz[i, 0]) ** 2 + (rows[:, 1] - xyz[i, 1]) ** 2
-            hits.z[i] = rows[int(np.argmin(distance)), 2]
+        if self._far_tree is None:
+            # Built on first use only: hardly any vehicle ever leaves the roads that far.
+            self._wide = self._wide[:: max(1, len(self._wide) // _FAR_SAMPLES)]
+            self._far_tree = KDTree(self._rows[self._wide, :2])
+        _, nearest = self._far_tree.query(xyz[far, :2])
+        hits.z[far] = self._rows[self._wide[nearest], 2]
         hits.grade_x[far] = hits.grade_y[far] = 0.0
         hits.lane[far] = -1
         hits.offset[far] = np.inf
@@ -250,9 +253,7 @@ def _cell_members(
             near = np.flatnonzero(beside * beside + beyond * beyond <= _CELL_RADIUS_M**2)
             cells.append((base[near, 0] + i) * cells_y + base[near, 1] + j)
             distance = np.hypot(dx[near], dy[near])
-            costs.append(
-                beside[near] + beyond[near] + np.float32(_FROM_SAMPLE_COST) * distance + type_cost[near]
-            )
+            costs.append(beside[near] + beyond[near] + np.float32(_FROM_SAMPLE_COST) * distance + type_cost[near])
             members.append(usable[near])
     return np.concatenate(cells), np.concatenate(costs), np.concatenate(members)
 
@@ -286,9 +287,7 @@ def _pack(lanes: NDArray[np.void]) -> NDArray[np.float64]:
     np.sin(lanes["yaw"], out=body[:, 4])
     body[:, 5] = lanes["grade"]
     body[:, 6] = 0.0
-    same = (
-        (np.diff(lanes["lane_id"]) == 0) & (np.diff(lanes["road_id"]) == 0) & (np.diff(lanes["section"]) == 0)
-    )
+    same = (np.diff(lanes["lane_id"]) == 0) & (np.diff(lanes["road_id"]) == 0) & (np.diff(lanes["section"]) == 0)
     inner = np.flatnonzero(same[1:] & same[:-1]) + 1
     ahead = body[inner + 1, :2] - body[inner - 1, :2]
     run = ahead[:, 0] * body[inner, 3] + ahead[:, 1] * body[inner, 4]

@@ -60,9 +60,7 @@ class _Lookup:
         self._keys = owner * stride + s
         self._owner = owner
 
-    def find(
-        self, owner: NDArray[np.int64], s: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    def find(self, owner: NDArray[np.int64], s: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Returns record indices (clipped) and whether such a record exists."""
         index = np.searchsorted(self._keys, owner * self._stride + s, side="right") - 1
         if len(self._owner) == 0:
@@ -101,10 +99,7 @@ class LaneGeometry:
 
     def __init__(self, network: RoadNetwork) -> None:
         self._network = network
-        stride = (
-            float(np.ceil(max(network.road_length.max(), network.geometry[:, [0, 4]].sum(axis=1).max())))
-            + 1.0
-        )
+        stride = float(np.ceil(max(network.road_length.max(), network.geometry[:, [0, 4]].sum(axis=1).max()))) + 1.0
         order = np.lexsort((network.geometry[:, 0], network.geometry_road))
         self._geometry = network.geometry[order]
         self._geometry_kind = network.geometry_kind[order]

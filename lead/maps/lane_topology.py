@@ -77,9 +77,7 @@ class LaneTopology:
             if link is None or link.is_junction or link.element_id not in self._road_index:
                 return None
             other = self._road_index[link.element_id]
-            neighbour = int(
-                self._first_section[other] if link.at_start else self._first_section[other + 1] - 1
-            )
+            neighbour = int(self._first_section[other] if link.at_start else self._first_section[other + 1] - 1)
         first, end = network.section_first_lane[neighbour : neighbour + 2]
         match = np.flatnonzero(network.lane_id[first:end] == linked_id)
         return int(first + match[0]) if linked_id != 0 and len(match) else None

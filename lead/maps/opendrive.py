@@ -294,8 +294,7 @@ def _link(road: _Element, tag: str) -> RoadLink | None:
 
 def _validities(element: _Element) -> tuple[Validity, ...]:
     return tuple(
-        Validity(int(item.get("fromLane")), int(item.get("toLane")))
-        for item in element.iterchildren("validity")
+        Validity(int(item.get("fromLane")), int(item.get("toLane"))) for item in element.iterchildren("validity")
     )
 
 

@@ -11,8 +11,9 @@ from lead.maps.opendrive import RoadNetwork
 
 SAMPLE_SPACING_M = 2.0
 _MIN_LANE_WIDTH_M = 0.01
+_MIN_SECTION_LENGTH_M = 1e-3
 
-_SPAWN_SPACINGS_M = (25.0, 12.5, 8.5, 4.25)
+_SPAWN_SPACINGS_M = (25.0, 12.5, 8.5, 4.0, 1.0)
 _SPAWN_ENOUGH = 250
 _SPAWN_LANES_PER_TURN = 3
 _SPAWN_CLEARANCE_M = 8.0
@@ -27,7 +28,7 @@ def sample_lanes(network: RoadNetwork, geometry: LaneGeometry) -> NDArray[np.voi
 
     Returns:
         LANE_DTYPE [n]; the samples of one lane of one section are consecutive, at most 2 m apart, in order
-        of s. Lanes that have no width anywhere are left out.
+        of s. Lanes without width and sections shorter than 1 mm are left out.
     """
     section = network.lane_section
     length = network.section_end[section] - network.section_start[section]
@@ -50,7 +51,9 @@ def sample_lanes(network: RoadNetwork, geometry: LaneGeometry) -> NDArray[np.voi
     samples["section"] = (np.arange(len(network.section_road)) - first_section)[section][lane]
     samples["lane_type"] = network.lane_type[lane]
     samples["junction_id"] = network.road_junction[road]
-    return samples[(widest >= _MIN_LANE_WIDTH_M)[lane]]
+    # Sections of a micrometre occur in CARLA's towns; their width polynomials have no usable slope.
+    kept = (widest >= _MIN_LANE_WIDTH_M) & (length >= _MIN_SECTION_LENGTH_M)
+    return samples[kept[lane]]
 
 
 def find_spawn_points(network: RoadNetwork, geometry: LaneGeometry) -> NDArray[np.float64]:
@@ -118,8 +121,7 @@ def _thin(points: NDArray[np.float64], clearance: float) -> NDArray[np.int64]:
         x, y, z = positions[index]
         near = (other for di in (-1, 0, 1) for dj in (-1, 0, 1) for other in cells.get((i + di, j + dj), ()))
         if all(
-            (x - positions[k][0]) ** 2 + (y - positions[k][1]) ** 2 + (z - positions[k][2]) ** 2
-            >= clearance**2
+            (x - positions[k][0]) ** 2 + (y - positions[k][1]) ** 2 + (z - positions[k][2]) ** 2 >= clearance**2
             for k in near
         ):
             cells.setdefault((i, j), []).append(index)

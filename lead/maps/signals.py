@@ -43,7 +43,7 @@ _ANY_LANE = 1000
 _LAST_TURN = 2**31 - 1
 
 
-@dataclass
+@dataclass(frozen=True)
 class TrafficSignals:
     """Everything that `build_signals` makes; see `lead.maps.layout` for the record types."""
 
@@ -109,9 +109,7 @@ def _collect_actors(opendrive: OpenDrive) -> list[_Actor]:
                 continue
         taken.add(place.signal_id)
         pose = (place.road, place.s, signal.t, signal.z_offset, signal.h_offset_rad)
-        by_kind[kind].append(
-            _Actor(place.signal_id, kind, value, *pose, [place, *references[place.signal_id]])
-        )
+        by_kind[kind].append(_Actor(place.signal_id, kind, value, *pose, [place, *references[place.signal_id]]))
     for item in opendrive.objects:
         match = _SPEED_OBJECT.match(item.name)
         if match is None:
@@ -160,9 +158,7 @@ def _valid_lanes(place: SignalPlace) -> tuple[Validity, ...]:
     )
 
 
-def _assign_controllers(
-    actors: list[_Actor], opendrive: OpenDrive, topology: LaneTopology
-) -> NDArray[np.void]:
+def _assign_controllers(actors: list[_Actor], opendrive: OpenDrive, topology: LaneTopology) -> NDArray[np.void]:
     """Gives every light a controller and every controller a place in a group.
 
     A light belongs to the first controller that lists it, a controller to the first junction that lists it;
@@ -207,9 +203,7 @@ def _assign_controllers(
     return _controller_records(cycles, lone)
 
 
-def _controller_records(
-    cycles: dict[int, dict[tuple[int, int], list[_Actor]]], lone: list[_Actor]
-) -> NDArray[np.void]:
+def _controller_records(cycles: dict[int, dict[tuple[int, int], list[_Actor]]], lone: list[_Actor]) -> NDArray[np.void]:
     """Numbers groups and controllers and notes the rows at the lights."""
     rows: list[tuple[int, int, int, float]] = []
     own_id = -1
@@ -220,18 +214,14 @@ def _controller_records(
         rows.append((controller_id, group, order, red_s))
 
     for group, junction in enumerate(sorted(cycles)):
-        for order, (sequence, controller_id) in enumerate(sorted(cycles[junction])):
-            if sequence == _LAST_TURN:
+        turns = cycles[junction]
+        for order, (sequence, controller_id) in enumerate(sorted(turns)):
+            members = turns[(sequence, controller_id)]
+            if sequence != _LAST_TURN:
+                add(controller_id, group, order, GROUP_RED_S, members)
+            else:
                 own_id -= 1
-            own = sequence == _LAST_TURN
-            red_s = LONE_LIGHT_RED_S if own and len(cycles[junction]) == 1 else GROUP_RED_S
-            add(
-                own_id if own else controller_id,
-                group,
-                order,
-                red_s,
-                cycles[junction][(sequence, controller_id)],
-            )
+                add(own_id, group, order, LONE_LIGHT_RED_S if len(turns) == 1 else GROUP_RED_S, members)
     for group, light in enumerate(lone, start=len(cycles)):
         own_id -= 1
         add(own_id, group, 0, LONE_LIGHT_RED_S, [light])
@@ -258,9 +248,7 @@ def _effect_boxes(actors: list[_Actor], geometry: LaneGeometry, topology: LaneTo
     return boxes
 
 
-def _signal_records(
-    actors: list[_Actor], boxes: NDArray[np.void], geometry: LaneGeometry
-) -> NDArray[np.void]:
+def _signal_records(actors: list[_Actor], boxes: NDArray[np.void], geometry: LaneGeometry) -> NDArray[np.void]:
     """Poses and trigger volumes of the actors."""
     records = np.zeros(len(actors), SIGNAL_DTYPE)
     road = np.array([actor.road for actor in actors], dtype=np.int64)

@@ -188,9 +188,7 @@ def _is_straight(vertices: list[tuple[float, ...]], start: int, end: int) -> boo
     )
 
 
-def _post_boxes(
-    posts: list[tuple[float, float, float, bool]], ground: GroundIndex
-) -> list[tuple[float, ...]]:
+def _post_boxes(posts: list[tuple[float, float, float, bool]], ground: GroundIndex) -> list[tuple[float, ...]]:
     """Boxes of posts (x, y, z, carries a light), standing on the ground."""
     if not posts:
         return []
@@ -198,9 +196,7 @@ def _post_boxes(
     boxes: list[tuple[float, ...]] = []
     for (x, y, _, is_light), z in zip(posts, heights.tolist(), strict=True):
         half, height = (
-            (_LIGHT_POST_HALF_M, _LIGHT_POST_HEIGHT_M)
-            if is_light
-            else (_SIGN_POST_HALF_M, _SIGN_POST_HEIGHT_M)
+            (_LIGHT_POST_HALF_M, _LIGHT_POST_HEIGHT_M) if is_light else (_SIGN_POST_HALF_M, _SIGN_POST_HEIGHT_M)
         )
         boxes.append((-1, x, y, z + 0.5 * height, 0.0, half, half, 0.5 * height, StaticLabel.POLES))
     return boxes

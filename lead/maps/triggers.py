@@ -93,9 +93,7 @@ def fit_trigger(
     return Trigger(actor_yaw, box_yaw - actor_yaw, center, extent)
 
 
-def _main_approach(
-    xyz: NDArray[np.float64], yaw: NDArray[np.float64], facing_rad: float
-) -> NDArray[np.bool_]:
+def _main_approach(xyz: NDArray[np.float64], yaw: NDArray[np.float64], facing_rad: float) -> NDArray[np.bool_]:
     """Marks the lanes of the approach that the signal faces: one box cannot cover several arms."""
     skew = np.abs(wrap_angle(yaw - facing_rad))
     leader = int(np.argmin(skew))

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from lead.geometry.frames import compose
 from lead.maps.compiled import CompiledMap
-from lead.maps.ground import GroundIndex
 from lead.maps.layout import SignalKind
 from lead.simulator.sensors import make_sensor
 from lead.simulator.world.ackermann import AckermannDrivers
@@ -106,7 +105,7 @@ class World:
         self.actors: dict[int, Actor] = {}
         self._tombstones: OrderedDict[int, Actor] = OrderedDict()
         self._pending_flags = SnapshotFlag.MAP_CHANGED
-        self.ground = GroundIndex(town.lanes)
+        self.ground = town.ground_index()
         self.fleet = VehicleFleet(self.ground)
         self.ackermann = AckermannDrivers(self.fleet)
         self.crowd = WalkerCrowd(self.ground)
