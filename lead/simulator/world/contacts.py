@@ -133,7 +133,7 @@ def _vehicle_bodies(fleet: VehicleFleet, rows: NDArray[np.int64]) -> Bodies:
         ],
         axis=1,
     )
-    movable = col("physics")[rows]
+    movable = fleet.active[rows]
     return Bodies(
         center=planar,
         z=position[:, 2] + center[:, 2],
@@ -150,7 +150,7 @@ def _vehicle_bodies(fleet: VehicleFleet, rows: NDArray[np.int64]) -> Bodies:
 def _walker_bodies(crowd: WalkerCrowd, rows: NDArray[np.int64]) -> Bodies:
     col = crowd.column
     position, half = col("position")[rows], col("half")[rows]
-    movable = col("physics")[rows]
+    movable = crowd.active[rows]
     return Bodies(
         center=position[:, :2],
         z=position[:, 2],

@@ -13,6 +13,7 @@ from lead.geometry.frames import rotation_matrices
 from lead.simulator.rendering.interim import SceneView
 from lead.simulator.sensors.base import Collision, SensorContext
 from lead.simulator.world.actors import Actor, ActorKind
+from lead.simulator.world.layout import ActorState
 
 if TYPE_CHECKING:
     from lead.simulator.world.world import World
@@ -47,13 +48,20 @@ class SensorSuite:
             return
         collisions = self._collisions()
         for actor in listening:
-            if actor.sensor is None:
+            if actor.sensor is None or self._parent_sleeps(actor):
                 continue
             bodies = actor.sensor.measure(self._context(actor, collisions, pack_event))
             if bodies is None:
                 continue
             for body in [bodies] if isinstance(bodies, bytes) else bodies:
                 yield actor, body
+
+    def _parent_sleeps(self, actor: Actor) -> bool:
+        """True on a dormant vehicle or walker, whose sensors are silent."""
+        parent = self._world.actors.get(actor.parent_id)
+        if parent is None or parent.table is None:
+            return False
+        return bool(parent.table.records["state"][parent.row] == ActorState.DORMANT)
 
     def _collisions(self) -> dict[int, list[Collision]]:
         """This tick's contacts by actor id."""

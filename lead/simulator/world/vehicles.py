@@ -40,6 +40,7 @@ _COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
     "grounded": ("?", ()),
     "unsettled": ("?", ()),
     "physics": ("?", ()),
+    "awake": ("?", ()),
     "gravity": ("?", ()),
     "collides": ("?", ()),
     "constant_speed": ("?", ()),
@@ -73,6 +74,11 @@ class VehicleFleet:
         """View of one state column, one entry per vehicle."""
         return self.table.column(name)
 
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Vehicles whose bodies move by physics: simulated and not dormant."""
+        return self.column("physics") & self.column("awake")
+
     def insert(self, actor: Actor, location: Array, rotation_deg: Array) -> None:
         """Add a vehicle at rest at a world pose (rotation pitch, yaw, roll in degrees)."""
         row = self.table.insert(actor)
@@ -80,7 +86,7 @@ class VehicleFleet:
         if parameters is None:
             raise ValueError(f"{actor.type_id} has no vehicle parameters")
         col = self.column
-        for name in ("physics", "gravity", "collides"):
+        for name in ("physics", "awake", "gravity", "collides"):
             col(name)[row] = True
         col("rear_m")[row], col("steer_gain")[row] = dynamics.bicycle_scaling(parameters.wheelbase_m)
         col("half")[row] = actor.extent
@@ -158,7 +164,7 @@ class VehicleFleet:
     def _step_planar(self, dt_s: float) -> None:
         col = self.column
         control = self.table.records["control"]
-        physics = col("physics")
+        physics = self.active
         grounded = col("grounded")
         speed = col("speed")
         manual = control["manual_gear_shift"] != 0
@@ -211,7 +217,7 @@ class VehicleFleet:
         col = self.column
         position, velocity = col("position"), col("velocity")
         moving = (velocity[:, 0] != 0.0) | (velocity[:, 1] != 0.0) | ~col("grounded") | col("unsettled")
-        rows = np.flatnonzero(moving & col("physics"))
+        rows = np.flatnonzero(moving & self.active)
         velocity[:, 2] = 0.0
         if not len(rows):
             return
@@ -247,7 +253,8 @@ class VehicleFleet:
             return
         col, records = self.column, self.table.records
         velocity = col("velocity")
-        np.multiply(velocity, col("physics")[:, None], out=velocity)
+        active = self.active
+        np.multiply(velocity, active[:, None], out=velocity)
         records["acceleration"] = (velocity - records["velocity"]) / dt_s
         records["velocity"] = velocity
         records["location"] = col("position")
@@ -255,7 +262,7 @@ class VehicleFleet:
         rotation[:, 0] = np.degrees(col("pitch"))
         rotation[:, 1] = np.degrees(col("yaw"))
         rotation[:, 2] = np.degrees(col("roll"))
-        records["angular_velocity_deg"][:, 2] = np.degrees(col("spin") * col("physics"))
+        records["angular_velocity_deg"][:, 2] = np.degrees(col("spin") * active)
         control = records["control"]
         automatic = control["manual_gear_shift"] == 0
         gears = np.where(control["reverse"] != 0, -1, 1 + np.minimum(np.abs(col("speed")) / 7.0, 5.0).astype(np.int32))

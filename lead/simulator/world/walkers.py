@@ -30,6 +30,7 @@ _COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
     "push": ("f8", (2,)),
     "vertical_speed": ("f8", ()),
     "physics": ("?", ()),
+    "awake": ("?", ()),
     "collides": ("?", ()),
     "grounded": ("?", ()),
     "half": ("f8", (3,)),
@@ -54,10 +55,16 @@ class WalkerCrowd:
         """View of one state column, one entry per walker."""
         return self.table.column(name)
 
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Walkers that move by physics: simulated and not dormant."""
+        return self.column("physics") & self.column("awake")
+
     def insert(self, actor: Actor, location: Array, rotation_deg: Array) -> None:
         """Add a standing walker at a world pose."""
         row = self.table.insert(actor)
         self.column("physics")[row] = True
+        self.column("awake")[row] = True
         self.column("collides")[row] = True
         self.column("half")[row] = actor.extent
         self.table.records["direction"][row] = (1.0, 0.0, 0.0)
@@ -83,7 +90,7 @@ class WalkerCrowd:
         if not len(self.table):
             return
         records, col = self.table.records, self.column
-        physics = col("physics")
+        physics = self.active
         push, velocity = col("push"), col("velocity")
         stride = records["direction"][:, :2] * records["speed"][:, None]
         velocity[:, :2] = (stride + push) * physics[:, None]
@@ -103,7 +110,7 @@ class WalkerCrowd:
         jumping = (records["jump"] != 0) & col("grounded")
         col("vertical_speed")[jumping] = _JUMP_MPS
         moving = (velocity[:, 0] != 0.0) | (velocity[:, 1] != 0.0) | ~col("grounded") | jumping
-        rows = np.flatnonzero(moving & col("physics"))
+        rows = np.flatnonzero(moving & self.active)
         if not len(rows):
             return
         feet = position[rows].copy()

@@ -24,6 +24,7 @@ from lead.simulator.world.attachments import Attachments
 from lead.simulator.world.blueprints import Blueprint, BlueprintLibrary
 from lead.simulator.world.collisions import LevelBoxes
 from lead.simulator.world.contacts import CollisionEvent, ContactSolver
+from lead.simulator.world.dormancy import Dormancy
 from lead.simulator.world.layout import SIGN_RECORD, SNAPSHOT_HEADER_DTYPE, SnapshotFlag
 from lead.simulator.world.props import PropSet
 from lead.simulator.world.sensing import EventPacker, SensorSuite
@@ -109,6 +110,7 @@ class World:
         self.fleet = VehicleFleet(self.ground)
         self.ackermann = AckermannDrivers(self.fleet)
         self.crowd = WalkerCrowd(self.ground)
+        self.dormancy = Dormancy(town.name, self.fleet, self.crowd)
         self.props = PropSet()
         self.lights = TrafficLightSystem(town)
         self.signs = RecordTable(SIGN_RECORD)
@@ -317,6 +319,7 @@ class World:
         self._counters.frame += 1
         self.delta_s = dt_s
         self.elapsed_s += dt_s
+        self.dormancy.step(self.settings.actor_active_distance_m)
         self.ackermann.step(dt_s)
         self.fleet.step(dt_s)
         self.crowd.step(dt_s)
