@@ -198,4 +198,5 @@ def get_sensor_token(session: Session, stream_id: object) -> list[bytes]:
 @value_call("get_names_of_all_objects")
 def get_names_of_all_objects(session: Session) -> list[str]:
     """Names of the level's objects."""
-    return [f"{session.world.town.name}_static_{index}" for index in range(len(session.world.town.static_boxes))]
+    scene = session.world.scene
+    return [scene.name(session.world.town.name, row) for row in range(len(scene.boxes))]

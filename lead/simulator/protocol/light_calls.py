@@ -8,11 +8,12 @@ from lead.simulator.protocol.actor_calls import live_actor
 from lead.simulator.protocol.calls import value_call, void_call
 from lead.simulator.protocol.session import Session
 from lead.simulator.protocol.structs import bounding_box
-from lead.simulator.protocol.wire import array, finite, flag, integer
+from lead.simulator.protocol.wire import array, finite, flag, floats, integer, vector
+from lead.simulator.scenery.level import HOUSING_HALF_M
 from lead.simulator.world.actors import Actor, ActorKind, WorldError
+from lead.simulator.world.lamps import Lamp
 from lead.simulator.world.layout import LightState
 
-_HOUSING_HALF_M = (0.15, 0.175, 0.5)
 _HOUSING_HEIGHT_M = 5.0
 
 
@@ -91,22 +92,32 @@ def get_light_boxes(session: Session, actor_id: object) -> list[object]:
     center = np.array(record["location"], np.float64)
     ground = session.world.ground.query(center[None])
     center[2] = float(ground.z[0]) + _HOUSING_HEIGHT_M
-    return [bounding_box(session.version, center.tolist(), _HOUSING_HALF_M, record["rotation_deg"], actor.id)]
+    return [bounding_box(session.version, center.tolist(), HOUSING_HALF_M, record["rotation_deg"], actor.id)]
 
 
 @value_call("query_lights_state")
 def query_lights_state(session: Session, endpoint: object) -> list[object]:
-    """Level lamps: there are none yet."""
-    return []
+    """All street lamps; the wire puts the id first."""
+    return [
+        [lamp.id, floats(lamp.location), lamp.intensity, lamp.group, list(lamp.color), lamp.active]
+        for lamp in session.world.lamps.lamps
+    ]
 
 
 @void_call("update_lights_state")
 def update_lights_state(session: Session, endpoint: object, lights: object, discard_client: object = False) -> None:
-    """Accepted; there are no level lamps to change."""
-    array(lights)
+    """Switch, tint or dim street lamps."""
+    session.world.lamps.update([_parse_lamp(row) for row in array(lights)])
+
+
+def _parse_lamp(row: object) -> Lamp:
+    lamp_id, location, intensity, group, color, active = array(row, 6)[:6]
+    red, green, blue = (min(max(integer(part), 0), 255) for part in array(color, 3)[:3])
+    x, y, z = vector(location).tolist()
+    return Lamp(integer(lamp_id), (x, y, z), finite(intensity), integer(group), (red, green, blue), flag(active))
 
 
 @void_call("update_day_night_cycle")
 def update_day_night_cycle(session: Session, endpoint: object, active: object) -> None:
-    """Accepted; there are no level lamps to switch."""
-    flag(active)
+    """Let the sun switch the lamps, or leave them to the client."""
+    session.world.lamps.set_cycle(flag(active))

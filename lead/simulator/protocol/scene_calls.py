@@ -11,23 +11,17 @@ from lead.simulator.protocol.actor_calls import live_actor
 from lead.simulator.protocol.calls import value_call, void_call
 from lead.simulator.protocol.session import Session
 from lead.simulator.protocol.structs import bounding_box
-from lead.simulator.protocol.wire import array, floats, integer, text, token_bytes, transform_row, vector
+from lead.simulator.protocol.wire import array, flag, floats, integer, text, token_bytes, transform_row, vector
 from lead.simulator.world.actors import WorldError
 
-_ANY_LABEL = 255
 _ROADS, _SIDEWALKS, _TERRAIN = 1, 2, 10
 _MARCH_STEP_M = 0.5
 _MAX_MARCH_STEPS = 4000
 _RECORDER_TEXT = "The embedded simulator keeps no recording under that name."
 
 
-def _level_rows(session: Session, label: int) -> list[int]:
-    labels = session.world.town.static_boxes["label"]
-    return list(range(len(labels))) if label == _ANY_LABEL else np.flatnonzero(labels == label).tolist()
-
-
 def _level_box(session: Session, row: int) -> list[object]:
-    box = session.world.town.static_boxes[row]
+    box = session.world.scene.boxes[row]
     center = (box["x"], box["y"], box["z"])
     extent = (box["ext_x"], box["ext_y"], box["ext_z"])
     return bounding_box(session.version, center, extent, (0.0, float(np.degrees(box["yaw"])), 0.0))
@@ -36,25 +30,27 @@ def _level_box(session: Session, row: int) -> list[object]:
 @value_call("get_all_level_BBs")
 def get_all_level_boxes(session: Session, label: object) -> list[object]:
     """World-frame boxes of level geometry of one class (255: any)."""
-    return [_level_box(session, row) for row in _level_rows(session, integer(label))]
+    return [_level_box(session, row) for row in session.world.scene.rows(integer(label)).tolist()]
 
 
 @value_call("get_environment_objects")
 def get_environment_objects(session: Session, label: object) -> list[object]:
     """Level geometry as objects; ids are stable for a town."""
+    scene, town = session.world.scene, session.world.town.name
     objects: list[object] = []
-    for row in _level_rows(session, integer(label)):
-        box = session.world.town.static_boxes[row]
+    for row in scene.rows(integer(label)).tolist():
+        box = scene.boxes[row]
         pose = transform_row((box["x"], box["y"], box["z"]), (0.0, float(np.degrees(box["yaw"])), 0.0))
-        name = f"{session.world.town.name}_static_{row}"
-        objects.append([pose, _level_box(session, row), row + 1, name, int(box["label"])])
+        objects.append([pose, _level_box(session, row), row + 1, scene.name(town, row), int(box["label"])])
     return objects
 
 
 @void_call("enable_environment_objects")
 def enable_environment_objects(session: Session, ids: object, enabled: object) -> None:
-    """Accepted without effect."""
-    array(ids)
+    """Show or hide level objects by id, together with their collisions; unknown ids are ignored."""
+    rows = np.array([integer(key) - 1 for key in array(ids)], np.int64)
+    known = rows[(rows >= 0) & (rows < len(session.world.scene.boxes))]
+    session.world.show_level_objects(known, flag(enabled))
 
 
 @value_call("project_point")
@@ -94,7 +90,7 @@ def _box_hits(
 ) -> list[tuple[float, int]]:
     """Entry distances and labels of level boxes and solid actors on the ray."""
     world = session.world
-    boxes = world.town.static_boxes
+    boxes = world.scene.boxes[world.present]
     level = np.stack([boxes["x"], boxes["y"], boxes["z"]], axis=1).astype(np.float64)
     actors = [*world.fleet.table.actors, *world.crowd.table.actors]
     poses = [actor.table.records[actor.row] for actor in actors if actor.table is not None]

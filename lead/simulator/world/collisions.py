@@ -57,10 +57,16 @@ class Contact:
 
 
 class LevelBoxes:
-    """The immovable boxes of a town, indexed for queries by moving bodies."""
+    """The immovable boxes of a town, indexed for queries by moving bodies.
 
-    def __init__(self, center: Array, z: Array, yaw: Array, half: Array, half_z: Array) -> None:
+    ``solid`` (m,) tells which of them stop bodies; it may be changed at any time.
+    """
+
+    def __init__(
+        self, center: Array, z: Array, yaw: Array, half: Array, half_z: Array, solid: NDArray[np.bool_] | None = None
+    ) -> None:
         self.center, self.z, self.yaw, self.half, self.half_z = center, z, yaw, half, half_z
+        self.solid = np.ones(len(center), bool) if solid is None else solid
         self._grid = BoxGrid(center, np.hypot(half[:, 0], half[:, 1]), reach_m=7.0)
 
     def candidates(
@@ -73,6 +79,7 @@ class LevelBoxes:
         gap = center[body] - self.center[box]
         near = np.hypot(gap[:, 0], gap[:, 1]) < radius[body] + np.hypot(self.half[box, 0], self.half[box, 1])
         near &= np.abs(z[body] - self.z[box]) < half_z[body] + self.half_z[box]
+        near &= self.solid[box]
         return body[near], box[near]
 
 

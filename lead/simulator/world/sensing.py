@@ -65,7 +65,7 @@ class SensorSuite:
 
     def _collisions(self) -> dict[int, list[Collision]]:
         """This tick's contacts by actor id."""
-        labels = self._world.town.static_boxes["label"]
+        labels = self._world.scene.boxes["label"]
         found: dict[int, list[Collision]] = {}
         for event in self._world.collision_events:
             if event.other is None:
@@ -152,13 +152,12 @@ def _actor_boxes(world: World, kind: ActorKind) -> _Boxes:
 
 
 def _level_boxes(world: World) -> _Boxes:
-    boxes, level = world.town.static_boxes, world.level
-    count = len(boxes)
+    boxes, level, shown = world.scene.boxes, world.level, np.flatnonzero(world.present)
     return (
-        np.column_stack([level.center, level.z]),
-        level.yaw,
-        np.column_stack([level.half, level.half_z]),
-        np.zeros(count, np.int64),
-        boxes["label"].astype(np.uint8),
-        np.zeros((count, 3)),
+        np.column_stack([level.center, level.z])[shown],
+        level.yaw[shown],
+        np.column_stack([level.half, level.half_z])[shown],
+        np.zeros(len(shown), np.int64),
+        boxes["label"][shown].astype(np.uint8),
+        np.zeros((len(shown), 3)),
     )

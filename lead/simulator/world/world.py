@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from lead.geometry.frames import compose
 from lead.maps.compiled import CompiledMap
 from lead.maps.layout import SignalKind
+from lead.simulator.scenery.level import Level, build_level
 from lead.simulator.sensors import make_sensor
 from lead.simulator.world.ackermann import AckermannDrivers
 from lead.simulator.world.actors import Actor, ActorKind, AttachmentType, WorldError
@@ -25,6 +26,7 @@ from lead.simulator.world.blueprints import Blueprint, BlueprintLibrary
 from lead.simulator.world.collisions import LevelBoxes
 from lead.simulator.world.contacts import CollisionEvent, ContactSolver
 from lead.simulator.world.dormancy import Dormancy
+from lead.simulator.world.lamps import LampField
 from lead.simulator.world.layout import SIGN_RECORD, SNAPSHOT_HEADER_DTYPE, SnapshotFlag
 from lead.simulator.world.props import PropSet
 from lead.simulator.world.sensing import EventPacker, SensorSuite
@@ -115,7 +117,10 @@ class World:
         self.lights = TrafficLightSystem(town)
         self.signs = RecordTable(SIGN_RECORD)
         self.zones = SignalZones(town)
-        self.level = _level_boxes(town)
+        self.scene = build_level(town, self.ground)
+        self.present = np.ones(len(self.scene.boxes), bool)
+        self.level = _level_boxes(self.scene)
+        self.lamps = LampField(self.scene.lamps)
         self.attachments = Attachments(self.actors, self.props)
         self._contacts = ContactSolver(self.fleet, self.crowd, self.props, self.level)
         self.collision_events: list[CollisionEvent] = []
@@ -307,6 +312,11 @@ class World:
         else:
             raise WorldError(f"{actor.type_id} belongs to the level and cannot be moved")
 
+    def show_level_objects(self, rows: NDArray[np.int64], present: bool) -> None:
+        """Hide or show level objects; a hidden one is neither seen nor hit."""
+        self.present[rows] = present
+        self.level.solid[rows] = present & self.scene.solid[rows]
+
     # -- time ----------------------------------------------------------------------------------------------------
 
     def tick(self, dt_s: float | None = None) -> int:
@@ -326,6 +336,7 @@ class World:
         self.collision_events = self._contacts.step()
         self.lights.step(dt_s)
         self.zones.step(self.fleet, self.lights, self.elapsed_s)
+        self.lamps.follow_sun(self.weather.sun_altitude_angle)
         self.fleet.publish(dt_s)
         self.crowd.publish(dt_s)
         self.attachments.update(self._parent_tables, dt_s)
@@ -337,8 +348,10 @@ class World:
         header["episode_id"] = self.episode_id
         header["platform_time_s"] = self.elapsed_s
         header["delta_s"] = self.delta_s
-        header["flags"] = self._pending_flags
+        lamps_changed = SnapshotFlag.LIGHTS_PENDING if self.lamps.changed else SnapshotFlag.NONE
+        header["flags"] = self._pending_flags | lamps_changed
         self._pending_flags = SnapshotFlag.NONE
+        self.lamps.changed = False
         return b"".join(
             (
                 header.tobytes(),
@@ -360,12 +373,13 @@ class World:
         return self.sensors.measure(wanted, pack_event)
 
 
-def _level_boxes(town: CompiledMap) -> LevelBoxes:
-    boxes = town.static_boxes
+def _level_boxes(scene: Level) -> LevelBoxes:
+    boxes = scene.boxes
     return LevelBoxes(
         center=np.stack([boxes["x"], boxes["y"]], axis=1).astype(np.float64),
         z=boxes["z"].astype(np.float64),
         yaw=boxes["yaw"].astype(np.float64),
         half=np.stack([boxes["ext_x"], boxes["ext_y"]], axis=1).astype(np.float64),
         half_z=boxes["ext_z"].astype(np.float64),
+        solid=scene.solid.copy(),
     )
