@@ -16,6 +16,9 @@ log = logging.getLogger(__name__)
 
 _REQUEST, _RESPONSE = 0, 1
 _MAX_REQUEST_BYTES = 512 * 1024 * 1024
+_MAX_ARRAY = 1 << 22
+"""A 2048 x 2048 texture is the longest array a client sends; the unpacker reserves what a header announces."""
+_MAX_MAP = 1 << 10
 _TM_REGISTRATION = "add_traffic_manager_running"
 
 
@@ -28,7 +31,14 @@ class RpcConnection(asyncio.Protocol):
     def __init__(self, session: Session, connections: set[RpcConnection]) -> None:
         self._session = session
         self._connections = connections
-        self._unpacker = msgpack.Unpacker(raw=False, strict_map_key=False, max_buffer_size=_MAX_REQUEST_BYTES)
+        self._unpacker = msgpack.Unpacker(
+            raw=False,
+            strict_map_key=False,
+            max_buffer_size=_MAX_REQUEST_BYTES,
+            max_array_len=_MAX_ARRAY,
+            max_map_len=_MAX_MAP,
+            max_ext_len=_MAX_MAP,
+        )
         self._packer = msgpack.Packer(use_bin_type=True)
         self._transport: asyncio.Transport | None = None
         self._traffic_manager_ports: list[int] = []

@@ -10,8 +10,8 @@ from typing import cast
 
 log = logging.getLogger(__name__)
 
-_MAX_BACKLOG_BYTES = 256 * 1024 * 1024
-"""A reader that falls this far behind loses packets instead of eating the server's memory."""
+_MAX_BACKLOG_BYTES = 64 * 1024 * 1024
+"""A reader that is this far behind loses packets instead of eating the server's memory."""
 
 
 class StreamHub:
@@ -90,7 +90,7 @@ class StreamConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if transport.get_write_buffer_size() + len(body) > _MAX_BACKLOG_BYTES:
+        if transport.get_write_buffer_size() > _MAX_BACKLOG_BYTES:
             self._lost += 1
             if self._lost == 1:
                 log.warning("stream %s: its reader is too slow, packets are dropped", self._stream_id)

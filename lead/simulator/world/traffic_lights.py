@@ -6,6 +6,8 @@ the other controllers stay red meanwhile.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,16 @@ YELLOW_S = 3.0
 RED_S = 2.0
 
 _STAGE_STATES = np.array([LightState.GREEN, LightState.YELLOW, LightState.RED], np.uint8)
+
+
+@dataclass(frozen=True)
+class LightCycle:
+    """Where every group stands: position of the active controller, its stage, seconds left in it, timer stopped."""
+
+    active: NDArray[np.int64]
+    stage: NDArray[np.int64]
+    remaining_s: NDArray[np.float64]
+    frozen: NDArray[np.bool_]
 
 
 class TrafficLightSystem:
@@ -49,6 +61,8 @@ class TrafficLightSystem:
         self._stage = np.zeros(groups, np.int64)
         self._remaining_s = np.zeros(groups)
         self._frozen = np.zeros(groups, bool)
+        self.suspended = False
+        """True while somebody else, a replay, decides what the lights show; all timers stand still."""
 
     def start(self) -> None:
         """Give all controllers their default times and start every group; call once the actors are inserted."""
@@ -97,7 +111,7 @@ class TrafficLightSystem:
 
     def step(self, dt_s: float) -> None:
         """Let ``dt_s`` pass for every group that is not frozen."""
-        if not len(self.table):
+        if self.suspended or not len(self.table):
             return
         running = ~self._frozen
         records = self.table.records
@@ -114,6 +128,16 @@ class TrafficLightSystem:
                 self._active[group] = (self._active[group] + 1) % len(members)
             self._remaining_s[group] += self._times_s[members[self._active[group]], self._stage[group]]
         self._paint(due)
+
+    def cycle(self) -> LightCycle:
+        """Copy of all groups' states."""
+        return LightCycle(self._active.copy(), self._stage.copy(), self._remaining_s.copy(), self._frozen.copy())
+
+    def set_cycle(self, cycle: LightCycle) -> None:
+        """Let all groups go on from these states; what the lights show is left as it is until the next transition."""
+        self._active[:], self._stage[:] = cycle.active, cycle.stage
+        self._remaining_s[:], self._frozen[:] = cycle.remaining_s, cycle.frozen
+        self._publish_frozen()
 
     def set_state(self, actor: Actor, state: int) -> None:
         """Show a colour on this light until its group's next transition."""
