@@ -1,0 +1,131 @@
+"""Owning simulator processes: readiness, failure texts, nothing left running."""
+
+import os
+import socket
+import sys
+import threading
+
+import pytest
+
+from lead.simulator.launch import (
+    CarlaBinary,
+    EmbeddedServer,
+    LaunchError,
+    SimulatorProcess,
+    free_port,
+    port_is_open,
+    require_free_port,
+    server_answers,
+)
+
+FAKE_SERVER = """
+import msgpack, signal, socket, sys, time
+if {ignore_interrupt}:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+time.sleep({delay})
+server = socket.create_server(("127.0.0.1", {port}))
+while True:
+    connection, _ = server.accept()
+    unpacker = msgpack.Unpacker()
+    while data := connection.recv(4096):
+        unpacker.feed(data)
+        for kind, number, method, arguments in unpacker:
+            connection.sendall(msgpack.packb([1, number, None, [[1, "0.9.16"]]]))
+"""
+
+
+class FakeServer(SimulatorProcess):
+    """A child that answers the version call like CARLA."""
+
+    def __init__(self, code, **values):
+        super().__init__(values["port"], startup_timeout_s=10.0)
+        self.code = code.format(**values)
+
+    def command(self):
+        return [sys.executable, "-c", self.code]
+
+
+def fake(port, delay=0.3, ignore_interrupt=False):
+    return FakeServer(FAKE_SERVER, port=port, delay=delay, ignore_interrupt=ignore_interrupt)
+
+
+def process_exists(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_start_waits_until_the_server_answers_and_stop_ends_it():
+    port = free_port()
+    with fake(port) as server:
+        assert server.version == "0.9.16"
+        assert server_answers("127.0.0.1", port) == "0.9.16"
+        pid, log = server.pid, server.log_path
+    assert not process_exists(pid)
+    assert not port_is_open("127.0.0.1", port)
+    assert not log.exists()
+    server.stop()
+
+
+def test_a_server_that_ignores_the_interrupt_is_ended_all_the_same():
+    with fake(free_port(), ignore_interrupt=True) as server:
+        pid = server.pid
+        server.stop(deadline_s=1.0)
+        assert not process_exists(pid)
+
+
+def test_early_exit_is_reported_with_the_last_words():
+    server = FakeServer("print('no such town: {port}'); raise SystemExit(3)", port=free_port())
+    with pytest.raises(LaunchError, match=r"exit code 3\): no such town"):
+        server.start()
+    assert not server.is_running
+
+
+def test_silence_is_reported_after_the_deadline():
+    server = FakeServer("import time; print('thinking', flush=True); time.sleep({port})", port=free_port())
+    server._startup_timeout_s = 0.7
+    with pytest.raises(LaunchError, match="did not answer on port .* within 1 s: thinking"):
+        server.start()
+    assert server.pid is None
+
+
+def test_a_taken_port_is_refused_before_anything_starts():
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        with pytest.raises(LaunchError, match=f"simulator port {port} is in use"):
+            EmbeddedServer(port).start()
+        with pytest.raises(LaunchError, match=f"streaming port {port} is in use"):
+            EmbeddedServer(port - 1).start()
+
+
+def test_other_programs_are_not_mistaken_for_carla():
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+
+        def greet():
+            connection, _ = holder.accept()
+            connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+            connection.close()
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        assert server_answers("127.0.0.1", port) is None
+        thread.join()
+    assert server_answers("127.0.0.1", port) is None
+
+
+def test_silent_programs_do_not_block_the_probe():
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        assert server_answers("127.0.0.1", holder.getsockname()[1], timeout_s=0.3) is None
+
+
+def test_ports_out_of_range_are_refused():
+    with pytest.raises(LaunchError, match="between 1 and 65535"):
+        require_free_port(70000, "port")
+
+
+def test_carla_folder_must_hold_carla(tmp_path):
+    with pytest.raises(LaunchError, match=r"holds no CarlaUE4.sh"):
+        CarlaBinary(tmp_path, free_port()).start()
