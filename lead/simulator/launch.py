@@ -33,6 +33,7 @@ PROBE_INTERVAL_S = 0.05
 LOG_TAIL_LINES = 8
 STREAMING_PORT_OFFSET = 1
 _PR_SET_PDEATHSIG = 1
+_handed_out: set[int] = set()
 
 
 class LaunchError(LeadError):
@@ -90,13 +91,18 @@ def _version_of(message: Any) -> str | None:
 def free_port(span: int = 2, first: int = 20000, last: int = 29999) -> int:
     """Find a port whose successors up to ``span`` ports are free on the loopback interface.
 
+    A process never gets the same port twice, so that several can be chosen before the first one is bound.
+
     Raises:
         LaunchError: If no such range exists.
     """
-    start = first + (os.getpid() * 16) % (last - first)
-    for offset in range(0, last - first, max(span, 4)):
-        port = first + (start - first + offset) % (last - first - span)
-        if all(_can_bind(port + k) for k in range(span)):
+    # Processes start at different places, so that parallel ones rarely choose the same port.
+    start = (os.getpid() * 16) % (last - first)
+    for offset in range(last - first - span):
+        port = first + (start + offset) % (last - first - span)
+        wanted = set(range(port, port + span))
+        if not wanted & _handed_out and all(_can_bind(number) for number in sorted(wanted)):
+            _handed_out.update(wanted)
             return port
     raise LaunchError(f"no free TCP port between {first} and {last}; stop some of the programs that hold them")
 
@@ -190,7 +196,7 @@ class SimulatorProcess:
                     stderr=subprocess.STDOUT,
                     env=self.environment(),
                     start_new_session=True,
-                    preexec_fn=_die_with_parent(),
+                    preexec_fn=_die_with_parent(),  # noqa: PLW1509 (one system call, nothing that takes locks)
                 )
         except OSError as error:
             raise LaunchError(f"the {self.name} could not be started: {error}") from error

@@ -86,7 +86,7 @@ def test_early_exit_is_reported_with_the_last_words():
 def test_silence_is_reported_after_the_deadline():
     server = FakeServer("import time; print('thinking', flush=True); time.sleep({port})", port=free_port())
     server._startup_timeout_s = 0.7
-    with pytest.raises(LaunchError, match="did not answer on port .* within 1 s: thinking"):
+    with pytest.raises(LaunchError, match=r"did not answer on port .* within 1 s: thinking"):
         server.start()
     assert server.pid is None
 

@@ -1,0 +1,1 @@
+"""Driving agents behind the evaluation's interface."""

@@ -1,0 +1,1 @@
+"""Controllers in plain numpy, shared by the expert, the agents and the label makers."""

@@ -1,0 +1,1 @@
+"""Closed-loop evaluation: agent interface, episode loop and criteria on top of the carla client."""

@@ -1,0 +1,1 @@
+"""Scores of the public benchmarks: penalties, records and result files, free of any simulator."""

@@ -1,0 +1,1 @@
+"""Drawing and video writing on plain arrays, without torch and without the carla client."""

@@ -1,0 +1,269 @@
+"""Drives against real simulator processes: results, refusals, and that nothing keeps running."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import carla
+import pytest
+
+from lead.agents.registry import create_agent
+from lead.evaluation.agent import AutonomousAgent
+from lead.evaluation.episode import Episode, EpisodeSettings
+from lead.evaluation.runner import DriveSettings, drive_routes
+from lead.evaluation.tick_guard import switch_synchronous_mode
+from lead.evaluation.world_setup import SimulationSession, SimulatorError
+from lead.maps.towns import installed_towns
+from lead.routes.reader import read_routes
+from lead.scoring.records import AGENT_CRASHED, AGENT_SETUP_FAILED
+from lead.simulator.launch import LOOPBACK, EmbeddedServer, free_port, port_is_open
+
+ROOT = Path(__file__).resolve().parents[2]
+SMOKE = ROOT / "data/routes/smoke.xml"
+TIMEOUT_S = 30.0
+
+pytestmark = pytest.mark.skipif(
+    "Town01" not in installed_towns(), reason="Town01 is not installed (lead towns install Town01)"
+)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with EmbeddedServer(free_port(), "Town01") as process:
+        yield process
+
+
+@pytest.fixture
+def session(server):
+    with SimulationSession(server.port, free_port(1), seed=0, timeout_s=TIMEOUT_S) as entered:
+        yield entered
+
+
+def lead_drive(*arguments, **options):
+    command = [sys.executable, "-m", "lead", "drive", "--traffic-manager-port", str(free_port(1)), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+def our_simulators(port):
+    """List the ids of running ``lead sim`` processes on a port."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        if "sim" in words and str(port) in words:
+            found.append(int(entry.parent.name))
+    return found
+
+
+def edited_smoke(tmp_path, old, new):
+    path = tmp_path / "edited.xml"
+    path.write_text(SMOKE.read_text().replace(old, new))
+    return path
+
+
+def test_drive_starts_a_simulator_scores_films_and_stops_it(tmp_path):
+    port = free_port()
+    done = lead_drive("--routes", str(SMOKE), "--port", str(port), "--traffic", "8", "--output-dir", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "checkpoint_endpoint.json").read_text())
+    (record,) = result["_checkpoint"]["records"]
+    assert record["route_id"] == "RouteScenario_turn_rep0"
+    assert record["scores"]["score_route"] == 100.0
+    assert result["entry_status"] == "Finished"
+    assert (tmp_path / "smoke_topdown.mp4").stat().st_size > 20_000
+    assert str(tmp_path / "smoke_topdown.mp4") in done.stdout
+    assert not port_is_open(LOOPBACK, port)
+    assert our_simulators(port) == []
+
+
+def test_autopilot_drives_cleanly_and_leaves_the_server_as_it_was(server, tmp_path):
+    client = carla.Client(LOOPBACK, server.port)
+    client.set_timeout(TIMEOUT_S)
+    world = client.get_world()
+    before = {actor.id for actor in world.get_actors()}
+    settings = DriveSettings("smoke", tmp_path, "autopilot", traffic_count=5, video=False)
+    with SimulationSession(server.port, free_port(1), seed=0, timeout_s=TIMEOUT_S) as session:
+        result = drive_routes(
+            session, read_routes(SMOKE), lambda: create_agent("autopilot", LOOPBACK, server.port), settings
+        )
+    assert result.records[0].status == "Perfect"
+    assert not result.simulator_crashed
+    world.wait_for_tick()
+    assert not world.get_settings().synchronous_mode
+    assert {actor.id for actor in world.get_actors()} == before
+
+
+class CrashingAgent(AutonomousAgent):
+    """Fails where it is told to."""
+
+    def __init__(self, in_setup):
+        super().__init__(LOOPBACK, 0)
+        self.in_setup = in_setup
+        self.steps = 0
+        self.destroyed = 0
+
+    def setup(self, path_to_conf_file):
+        if self.in_setup:
+            raise ValueError("no such model")
+
+    def run_step(self, input_data, timestamp):
+        self.steps += 1
+        if self.steps == 5:
+            raise ValueError("bad input")
+        return carla.VehicleControl(throttle=0.3)
+
+    def destroy(self):
+        self.destroyed += 1
+
+
+@pytest.mark.parametrize(("in_setup", "reason"), [(True, AGENT_SETUP_FAILED), (False, AGENT_CRASHED)])
+def test_agent_failures_are_results_not_crashes(session, in_setup, reason):
+    agent = CrashingAgent(in_setup)
+    (route,) = read_routes(SMOKE)
+    run = Episode(session, route, agent, EpisodeSettings(traffic_count=2)).run()
+    assert run.failure == reason
+    assert agent.destroyed == 1
+    session.tick()
+    assert not list(session.world.get_actors().filter("vehicle.*"))
+    assert not list(session.world.get_actors().filter("sensor.*"))
+
+
+class InterruptedAgent(CrashingAgent):
+    """Behaves like a user who presses Ctrl-C."""
+
+    def run_step(self, input_data, timestamp):
+        raise KeyboardInterrupt
+
+
+def test_interrupt_cleans_up(session):
+    agent = InterruptedAgent(False)
+    (route,) = read_routes(SMOKE)
+    with pytest.raises(KeyboardInterrupt):
+        Episode(session, route, agent, EpisodeSettings(traffic_count=2)).run()
+    session.tick()
+    assert not list(session.world.get_actors().filter("vehicle.*"))
+    assert agent.destroyed == 1
+
+
+class GasAgent(AutonomousAgent):
+    """Full throttle straight on."""
+
+    def run_step(self, input_data, timestamp):
+        return carla.VehicleControl(throttle=1.0)
+
+
+def test_reckless_driving_is_noticed(session):
+    (route,) = read_routes(SMOKE)
+    run = Episode(session, route, GasAgent(LOOPBACK, 0), EpisodeSettings()).run()
+    assert run.failure == ""
+    assert {event.type.value for event in run.events} & {"ROUTE_DEVIATION", "COLLISION_STATIC"}
+    completion = [event for event in run.events if event.type.value == "ROUTE_COMPLETION"]
+    assert 10.0 < completion[0].values["route_completed"] < 99.0
+
+
+def test_waking_the_traffic_manager_does_not_disturb_it(server):
+    port = free_port(1)
+    with SimulationSession(server.port, port, seed=0, timeout_s=TIMEOUT_S) as session:
+        first = session.tick()
+        switch_synchronous_mode(port)
+        assert [session.tick() for _ in range(5)] == [first + step for step in range(1, 6)]
+
+
+def test_unknown_town_names_the_known_ones(session):
+    with pytest.raises(SimulatorError, match=r"no map Town99; it knows .*Town01"):
+        session.load_town("Town99")
+
+
+def start_drive(port, output_dir):
+    """Start a drive in the background and wait until it has begun to film."""
+    command = [
+        sys.executable,
+        "-m",
+        "lead",
+        "drive",
+        "--routes",
+        str(SMOKE),
+        "--port",
+        str(port),
+        "--no-video",
+    ]
+    command += ["--traffic-manager-port", str(free_port(1)), "--output-dir", str(output_dir)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline_s = time.monotonic() + 40.0
+    while not port_is_open(LOOPBACK, port) and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    time.sleep(1.5)
+    return process
+
+
+def test_death_of_the_simulator_ends_the_drive(tmp_path):
+    port = free_port()
+    process = start_drive(port, tmp_path)
+    (victim,) = our_simulators(port)
+    os.kill(victim, signal.SIGKILL)
+    assert process.wait(timeout=30.0) == 1
+    assert our_simulators(port) == []
+    result = json.loads((tmp_path / "checkpoint_endpoint.json").read_text())
+    assert result["entry_status"] == "Crashed"
+    assert result["_checkpoint"]["records"][0]["status"] == "Failed - Simulation crashed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_drive_and_simulator(tmp_path, number):
+    port = free_port()
+    process = start_drive(port, tmp_path)
+    process.send_signal(number)
+    assert process.wait(timeout=30.0) == 128 + number
+    assert not port_is_open(LOOPBACK, port)
+    assert our_simulators(port) == []
+
+
+def test_bad_input_is_one_sentence_and_leaves_nothing_running(tmp_path):
+    port = free_port()
+    cases = {
+        "does not exist": ["--routes", str(tmp_path / "nothing.xml")],
+        "unknown town": ["--routes", str(edited_smoke(tmp_path, "Town01", "Town99"))],
+        "there is no agent": ["--routes", str(SMOKE), "--agent", "autoplot"],
+        "no route with the id 9": ["--routes", str(SMOKE), "--route-id", "9"],
+    }
+    for words, arguments in cases.items():
+        done = lead_drive(*arguments, "--port", str(port), cwd=tmp_path)
+        assert done.returncode == 1, words
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+        assert len(done.stderr.strip().splitlines()[-1]) < 300
+    assert our_simulators(port) == []
+
+
+def test_route_off_the_map_is_refused(server, tmp_path):
+    path = edited_smoke(tmp_path, 'x="56.0"', 'x="5600.0"')
+    done = lead_drive("--routes", str(path), "--port", str(server.port), "--output-dir", str(tmp_path))
+    assert done.returncode == 1
+    assert "route turn: way point 2 at (5600.0, 326.6, 0.0) is off the map" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_port_of_another_program_is_refused(tmp_path):
+    with socket.create_server((LOOPBACK, 0)) as holder:
+        port = holder.getsockname()[1]
+        done = lead_drive("--routes", str(SMOKE), "--port", str(port), "--output-dir", str(tmp_path))
+    assert done.returncode == 1
+    assert f"port {port} is held by a program that is not a CARLA server" in done.stderr
+
+
+@pytest.mark.slow
+def test_other_carla_version_is_refused(tmp_path):
+    installed = carla.Client(LOOPBACK, 2000).get_client_version()
+    other = "0.9.15" if installed.startswith("0.9.16") else "0.9.16"
+    with EmbeddedServer(free_port(), "Town01", other) as server:
+        done = lead_drive("--routes", str(SMOKE), "--port", str(server.port), "--output-dir", str(tmp_path))
+    assert done.returncode == 1
+    assert f"is CARLA {other} but the installed client is {installed}" in done.stderr
