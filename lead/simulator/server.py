@@ -16,7 +16,7 @@ from collections.abc import Callable
 from lead.errors import LeadError
 from lead.maps.compiled import CompiledMap, compile_map
 from lead.maps.towns import canonical_name, installed_towns, read_opendrive
-from lead.simulator.protocol import batch, episode_calls, scene_calls
+from lead.simulator.protocol import batch, bone_calls, episode_calls, recorder_calls, scene_calls
 from lead.simulator.protocol.rpc import RpcConnection
 from lead.simulator.protocol.session import Session
 from lead.simulator.protocol.streams import StreamConnection, StreamHub
@@ -24,7 +24,7 @@ from lead.simulator.world.world import DEFAULT_STEP_S, World
 
 log = logging.getLogger(__name__)
 
-CALL_MODULES = (batch, episode_calls, scene_calls)
+CALL_MODULES = (batch, bone_calls, episode_calls, recorder_calls, scene_calls)
 """Importing these fills the call table."""
 
 _MAX_LAG_S = 0.5
@@ -107,7 +107,8 @@ class SimulatorServer:
                 await asyncio.wait_for(stop.wait(), timeout=max(next_due - time.monotonic(), 0.001))
 
     async def stop(self) -> None:
-        """Close listeners and connections."""
+        """Close listeners and connections, and the recording if there is one."""
+        self.session.deck.stop()
         for server in self._servers:
             server.close()
         for connection in list(self._connections):

@@ -54,6 +54,13 @@ def test_imu_at_rest_and_its_start() -> None:
         np.testing.assert_allclose(imu(sensor.measure(at(frame, here)))[0], [0, 0, 9.81], atol=1e-6)
 
 
+def test_accelerometer_measures_the_gravity_of_the_world() -> None:
+    sensor = build("sensor.other.imu")
+    for frame in range(1, 5):
+        acceleration = imu(sensor.measure(at(frame, gravity_mps2=1.62)))[0]
+    np.testing.assert_allclose(acceleration, [0, 0, 1.62], atol=1e-6)
+
+
 def test_accelerometer_feels_acceleration_in_its_own_frame() -> None:
     sensor = build("sensor.other.imu")
     for frame in range(1, 10):

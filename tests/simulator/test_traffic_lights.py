@@ -65,17 +65,43 @@ def test_override_lasts_until_the_next_transition(town01: World) -> None:
     assert states(town01, rows[:1]) != [LightState.OFF]
 
 
-def test_times_are_shared_by_the_controller_and_count_from_the_next_stage(town01: World) -> None:
+def test_times_are_shared_by_the_controller_and_change_the_stage_under_way(town01: World) -> None:
     rows = lights_of_group(town01, 0)
     green = rows[np.array(states(town01, rows)) == LightState.GREEN][0]
     actor = town01.lights.table.actors[green]
+    run(town01, 1.0)
     town01.lights.set_time(actor, 0, 2.0)
     town01.lights.set_time(actor, 1, 6.0)
-    run(town01, 9.9)
-    assert states(town01, np.array([green])) == [LightState.GREEN], "the running stage keeps its old length"
-    run(town01, 5.0)
+    run(town01, 0.9)
+    assert states(town01, np.array([green])) == [LightState.GREEN]
+    run(town01, 0.2)
+    assert states(town01, np.array([green])) == [LightState.YELLOW], "the new length counts from the stage's start"
+    run(town01, 5.8)
     assert states(town01, np.array([green])) == [LightState.YELLOW]
     assert town01.lights.table.records["yellow_s"][green] == 6.0
+
+
+def test_very_long_stages_hold_the_lights_of_a_junction(town01: World) -> None:
+    # scenario_runner's TrafficLightFreezer: chosen colours, then all times long; later everything back.
+    lights, rows = town01.lights, lights_of_group(town01, 0)
+    run(town01, 4.0)
+    wanted = [LightState.RED] * (len(rows) - 1) + [LightState.GREEN]
+    for row, state in zip(rows, wanted, strict=True):
+        actor = lights.table.actors[row]
+        lights.set_state(actor, state)
+        for stage in range(3):
+            lights.set_time(actor, stage, 10_000.0)
+    run(town01, 60.0)
+    assert states(town01, rows) == wanted
+    for row in rows:
+        for stage, seconds in enumerate((10.0, 3.0, 2.0)):
+            lights.set_time(lights.table.actors[row], stage, seconds)
+    run(town01, 0.1)
+    assert sorted(states(town01, rows)) == [LightState.RED] * (len(rows) - 1) + [LightState.YELLOW], "long overdue"
+    run(town01, 2.8)
+    assert LightState.YELLOW in states(town01, rows), "the yellow stage is not cut short by the overrun"
+    run(town01, 0.2)
+    assert set(states(town01, rows)) == {LightState.RED}
 
 
 def test_freeze_stops_one_group_and_freeze_all_every_group(town01: World) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from lead.simulator.protocol.calls import value_call, void_call
 from lead.simulator.protocol.session import Session
 from lead.simulator.protocol.structs import actor_box
-from lead.simulator.protocol.wire import array, finite, flag, floats, integer, text, transform, transform_row, vector
+from lead.simulator.protocol.wire import array, finite, flag, floats, integer, text, transform, vector
 from lead.simulator.world.actors import Actor, ActorKind, AttachmentType, WorldError
 
 
@@ -216,82 +216,6 @@ def set_actor_autopilot(session: Session, actor_id: object, enabled: object) -> 
 def get_actor_bounding_box(session: Session, actor_id: object) -> list[object]:
     """Box in the actor's frame; still answered for actors destroyed a moment ago."""
     return actor_box(session.version, session.world.actor_or_tombstone(integer(actor_id)))
-
-
-def _world_transform(actor: Actor) -> list[list[float]]:
-    if actor.table is None:
-        raise WorldError(f"actor {actor.id} has no pose")
-    record = actor.table.records[actor.row]
-    return transform_row(record["location"], record["rotation_deg"])
-
-
-@value_call("get_actor_component_world_transform")
-def get_actor_component_world_transform(session: Session, actor_id: object, name: object) -> list[list[float]]:
-    """Actors are one piece here: the actor's own pose."""
-    return _world_transform(live_actor(session, actor_id))
-
-
-@value_call("get_actor_component_relative_transform")
-def get_actor_component_relative_transform(session: Session, actor_id: object, name: object) -> list[list[float]]:
-    """Actors are one piece here: no offset."""
-    live_actor(session, actor_id)
-    return transform_row((0.0,) * 3, (0.0,) * 3)
-
-
-@value_call("get_actor_component_names")
-def get_actor_component_names(session: Session, actor_id: object) -> list[str]:
-    """The one component of every actor."""
-    live_actor(session, actor_id)
-    return ["RootComponent"]
-
-
-def _register_empty_lists() -> None:
-    """Bones and sockets: our bodies have none, so their names and transforms are empty lists."""
-    names = (
-        "get_actor_bone_world_transforms",
-        "get_actor_bone_relative_transforms",
-        "get_actor_socket_world_transforms",
-        "get_actor_socket_relative_transforms",
-        "get_vehicle_bone_world_transforms",
-        "get_actor_bone_names",
-        "get_actor_socket_names",
-    )
-
-    def none_of_them(session: Session, actor_id: object) -> list[object]:
-        live_actor(session, actor_id)
-        return []
-
-    for name in names:
-        value_call(name)(none_of_them)
-
-
-_register_empty_lists()
-
-
-@value_call("get_bones_transform")
-def get_bones_transform(session: Session, actor_id: object) -> list[object]:
-    """Walkers have no skeleton: an empty bone list."""
-    live_actor(session, actor_id)
-    return [[]]
-
-
-@void_call("set_bones_transform")
-def set_bones_transform(session: Session, actor_id: object, bones: object) -> None:
-    """Accepted without effect."""
-    live_actor(session, actor_id)
-
-
-@void_call("blend_pose")
-def blend_pose(session: Session, actor_id: object, blend: object) -> None:
-    """Accepted without effect."""
-    live_actor(session, actor_id)
-    finite(blend)
-
-
-@void_call("get_pose_from_animation")
-def get_pose_from_animation(session: Session, actor_id: object) -> None:
-    """Accepted without effect."""
-    live_actor(session, actor_id)
 
 
 @void_call("apply_control_to_walker")

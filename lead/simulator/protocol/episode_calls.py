@@ -10,6 +10,7 @@ from lead.simulator.protocol.session import OPENDRIVE_MAP, Session
 from lead.simulator.protocol.structs import map_path, parse_settings, settings_struct
 from lead.simulator.protocol.wire import WORLD_STREAM_ID, array, finite, flag, integer, text, transform_row
 from lead.simulator.world.actors import WorldError
+from lead.simulator.world.dynamics import GRAVITY_MPS2
 from lead.simulator.world.settings import EpisodeSettings
 from lead.simulator.world.weather import WeatherParameters
 
@@ -65,10 +66,12 @@ def get_available_maps(session: Session) -> list[str]:
 
 @void_call("load_new_episode")
 def load_new_episode(session: Session, name: object, reset_settings: object = True, layers: object = 65535) -> None:
-    """Change the map; all actors vanish, settings return to their defaults if asked."""
+    """Change the map, or restart it if no name is given; actors vanish, settings return to their defaults if asked."""
     wanted = text(name)
     try:
-        if wanted.split("/")[-1] == OPENDRIVE_MAP:
+        if not wanted:
+            town = session.world.town
+        elif wanted.split("/")[-1] == OPENDRIVE_MAP:
             if session.uploaded_opendrive is None:
                 raise WorldError("no OpenDRIVE was sent before loading OpenDriveMap")
             town = session.compile_opendrive(OPENDRIVE_MAP, session.uploaded_opendrive)
@@ -143,14 +146,14 @@ def set_weather_parameters(session: Session, weather: object) -> None:
 
 @value_call("get_imui_gravity")
 def get_imui_gravity(session: Session) -> float:
-    """Gravity used by accelerometers (kept for the caller; accelerometers use 9.81)."""
-    return session.imui_gravity
+    """Gravity that accelerometers measure, m/s²."""
+    return session.world.imu_gravity_mps2
 
 
 @void_call("set_imui_gravity")
 def set_imui_gravity(session: Session, gravity: object) -> None:
-    """Store the value that :func:`get_imui_gravity` answers."""
-    session.imui_gravity = finite(gravity, 9.81)
+    """Change the gravity that accelerometers measure, m/s²; the bodies fall as before."""
+    session.world.imu_gravity_mps2 = finite(gravity, GRAVITY_MPS2)
 
 
 @value_call("tick_cue")

@@ -11,13 +11,12 @@ from lead.simulator.protocol.actor_calls import live_actor
 from lead.simulator.protocol.calls import value_call, void_call
 from lead.simulator.protocol.session import Session
 from lead.simulator.protocol.structs import bounding_box
-from lead.simulator.protocol.wire import array, flag, floats, integer, text, token_bytes, transform_row, vector
+from lead.simulator.protocol.wire import array, flag, floats, integer, token_bytes, transform_row, vector
 from lead.simulator.world.actors import WorldError
 
 _ROADS, _SIDEWALKS, _TERRAIN = 1, 2, 10
 _MARCH_STEP_M = 0.5
 _MAX_MARCH_STEPS = 4000
-_RECORDER_TEXT = "The embedded simulator keeps no recording under that name."
 
 
 def _level_box(session: Session, row: int) -> list[object]:
@@ -171,23 +170,6 @@ def is_sensor_enabled_for_ros(session: Session, stream_id: object) -> bool:
     return False
 
 
-@value_call("start_recorder")
-def start_recorder(session: Session, name: object, additional_data: object = False) -> str:
-    """Answers the name; nothing is recorded."""
-    return text(name)
-
-
-def _register_recorder_texts() -> None:
-    """Recorder queries answer a sentence."""
-
-    def no_recording(session: Session, name: object, *options: object) -> str:
-        text(name)
-        return _RECORDER_TEXT
-
-    for name in ("show_recorder_file_info", "show_recorder_collisions", "show_recorder_actors_blocked", "replay_file"):
-        value_call(name)(no_recording)
-
-
 def _register_silent_calls() -> None:
     """Calls that draw, record, stream to ROS or retexture: accepted without effect."""
 
@@ -195,11 +177,6 @@ def _register_silent_calls() -> None:
         return
 
     names = (
-        "stop_recorder",
-        "stop_replayer",
-        "set_replayer_time_factor",
-        "set_replayer_ignore_hero",
-        "set_replayer_ignore_spectator",
         "enable_sensor_for_ros",
         "disable_sensor_for_ros",
         "draw_debug_shape",
@@ -213,5 +190,4 @@ def _register_silent_calls() -> None:
         void_call(name)(accept)
 
 
-_register_recorder_texts()
 _register_silent_calls()

@@ -11,9 +11,10 @@ from lead.maps.compiled import CompiledMap
 from lead.simulator.protocol.streams import StreamHub
 from lead.simulator.protocol.structs import actor_struct, level_actor_struct
 from lead.simulator.protocol.wire import WORLD_STREAM_ID, packet_head, token_bytes
+from lead.simulator.recorder.deck import Deck
 from lead.simulator.sensors import WORLD_OBSERVER, stream_type_index
 from lead.simulator.world.actors import Actor
-from lead.simulator.world.world import World
+from lead.simulator.world.world import DEFAULT_STEP_S, World
 
 OPENDRIVE_MAP = "OpenDriveMap"
 
@@ -41,7 +42,7 @@ class Session:
     traffic_managers: dict[int, tuple[str, int]] = field(default_factory=dict)
     wheel_overrides_deg: dict[tuple[int, int], float] = field(default_factory=dict)
     physics_overrides: dict[int, list[object]] = field(default_factory=dict)
-    imui_gravity: float = 9.81
+    deck: Deck = field(default_factory=Deck)
 
     @property
     def version(self) -> str:
@@ -68,7 +69,10 @@ class Session:
     def tick(self, dt_s: float | None = None) -> int:
         """Simulate one frame and push its snapshot, then its sensor packets."""
         world = self.world
+        dt_s = dt_s or world.settings.fixed_delta_s or DEFAULT_STEP_S
+        self.deck.before_tick(dt_s)
         frame = world.tick(dt_s)
+        self.deck.after_tick()
         body = world.snapshot()
         head = packet_head(len(body), stream_type_index(WORLD_OBSERVER, self.version), frame, world.elapsed_s)
         self.streams.send(WORLD_STREAM_ID, head, body)
@@ -82,7 +86,8 @@ class Session:
         return frame
 
     def load(self, town: CompiledMap) -> None:
-        """Start a new episode in ``town``."""
+        """Start a new episode in ``town``; a recording or a replay ends with the old one."""
+        self.deck.stop()
         self.wheel_overrides_deg.clear()
         self.physics_overrides.clear()
         self.world.load(town)

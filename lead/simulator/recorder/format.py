@@ -28,7 +28,7 @@ _BLOCK = struct.Struct("<4sI3I2d")
 _CHECKED_FROM = 8
 _MAX_PART_BYTES = 64 * 1024 * 1024
 _MAX_FRAMES = 100_000
-_LEVEL = 6
+_LEVEL = 3
 
 Event = list[Any]
 """A name and its fields, as listed in ``docs/recorder.md``."""

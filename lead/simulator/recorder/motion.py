@@ -115,17 +115,18 @@ def encode(kind: str, states: Array, times_s: Array) -> bytes:
     """
     channels = CHANNELS[kind]
     quanta = np.array([channel.quantum for channel in channels])
-    steps = np.rint(states / quanta).astype(np.int64)
+    by_channel = np.ascontiguousarray(states.transpose(2, 0, 1))
+    steps = np.rint(by_channel / quanta[:, None, None]).astype(np.int64)
     seconds = np.diff(times_s)[:, None]
     parts: list[bytes] = []
     for index, channel in enumerate(channels):
-        values = steps[:, :, index]
+        values = steps[index]
         change = np.diff(values, axis=0)
         if channel.predictor is Predictor.STEADY:
             change[1:] -= change[:-1].copy()
         elif channel.predictor is Predictor.RATE:
             rate = column(kind, channel.rate)
-            change -= _predicted(steps[1:, :, rate], seconds, quanta[rate] / channel.quantum)
+            change -= _predicted(steps[rate, 1:], seconds, quanta[rate] / channel.quantum)
         if channel.angle:
             values, change = _wrap(values), _wrap(change)
         parts += [_pack(values[0]), _pack(change.T)]
@@ -154,7 +155,7 @@ def decode(kind: str, data: bytes, count: int, times_s: Array) -> Array:
         changes.append(change.reshape(count, frames - 1).T)
     if at != len(data):
         raise ValueError(f"{len(data) - at} bytes too many in the motion of {kind} actors")
-    steps = np.zeros((frames, count, len(channels)), np.int64)
+    steps = np.zeros((len(channels), frames, count), np.int64)
     seconds = np.diff(times_s)[:, None]
     # Rates come before what they predict.
     for index in sorted(range(len(channels)), key=lambda k: channels[k].predictor is Predictor.RATE):
@@ -163,10 +164,11 @@ def decode(kind: str, data: bytes, count: int, times_s: Array) -> Array:
             change = np.cumsum(change, axis=0)
         elif channel.predictor is Predictor.RATE:
             rate = column(kind, channel.rate)
-            change = change + _predicted(steps[1:, :, rate], seconds, channels[rate].quantum / channel.quantum)
+            change = change + _predicted(steps[rate, 1:], seconds, channels[rate].quantum / channel.quantum)
         values = np.concatenate([firsts[index][None], change]).cumsum(axis=0)
-        steps[:, :, index] = _wrap(values) if channel.angle else values
-    return steps * np.array([channel.quantum for channel in channels])
+        steps[index] = _wrap(values) if channel.angle else values
+    states: Array = steps.transpose(1, 2, 0) * np.array([channel.quantum for channel in channels])
+    return states
 
 
 def blend(kind: str, before: Array, after: Array, share: float) -> Array:

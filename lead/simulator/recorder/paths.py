@@ -10,7 +10,7 @@ from lead.simulator.recorder.format import MAGIC, RecordingError
 
 FOLDER_VARIABLE = "LEAD_RECORDINGS_DIR"
 _SUFFIX = ".log"
-_MAX_NAME = 1000
+_MAX_PART_BYTES = 200
 
 
 def recordings_dir() -> Path:
@@ -30,14 +30,17 @@ def recording_path(name: str) -> Path:
     """
     folder = recordings_dir().resolve()
     plain = PurePosixPath(name.replace("\\", "/"))
-    if not plain.name or "\0" in name or len(name) > _MAX_NAME:
-        raise RecordingError("a recording needs a file name")
+    if not plain.name or "\0" in name or any(len(part.encode()) > _MAX_PART_BYTES for part in plain.parts):
+        raise RecordingError("a recording needs a file name, and not too long a one")
     if ".." in plain.parts:
         raise RecordingError(f"the recording name {name!r} must not contain '..'")
     path = Path(folder, plain)
     if not path.suffix:
         path = path.with_suffix(_SUFFIX)
-    path = path.resolve()
+    try:
+        path = path.resolve()
+    except (OSError, RuntimeError) as error:  # Python before 3.13 raises RuntimeError for loops of links
+        raise RecordingError(f"{name[:80]!r} cannot be the name of a recording: {error}") from None
     if not path.is_relative_to(folder):
         raise RecordingError(
             f"recordings lie in {folder} and nowhere else: give a name relative to it instead of {name!r}, "

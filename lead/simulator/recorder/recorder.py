@@ -7,6 +7,7 @@ ends early when actors come or go, because all its frames describe the same movi
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lead.simulator.recorder.format import Event, Header, Motion, write_frames, write_header
+from lead.simulator.recorder.lights import LightNotes
 from lead.simulator.recorder.motion import PLAIN, VEHICLE, WALKER
 from lead.simulator.world.actors import Actor, ActorKind
-from lead.simulator.world.traffic_lights import LightCycle
+from lead.simulator.world.layout import PLAIN_RECORD, VEHICLE_RECORD, WALKER_RECORD
 from lead.simulator.world.world import World
 
 BLOCK_FRAMES = 40
 _LEVEL_KINDS = (ActorKind.SPECTATOR, ActorKind.TRAFFIC_LIGHT, ActorKind.TRAFFIC_SIGN)
-_TIME_SLACK_S = 1e-3
 
 Array = NDArray[np.float64]
 _Attachment = tuple[int, tuple[float, float, float], tuple[float, float, float]]
@@ -54,11 +55,11 @@ class _Frame:
 
     time_s: float
     events: list[Event]
-    vehicles: NDArray[np.void]
+    vehicles: bytes
     lamps: list[int]
     doors: list[int]
-    walkers: NDArray[np.void]
-    plain: NDArray[np.void]
+    walkers: bytes
+    plain: bytes
 
 
 class Recorder:
@@ -84,8 +85,7 @@ class Recorder:
         self._generations: tuple[int, ...] = ()
         self._plain_rows = np.zeros(0, np.int64)
         self._weather: object = None
-        self._lights: NDArray[np.void] | None = None
-        self._cycle: LightCycle | None = None
+        self._lights = LightNotes(world.lights)
         self._last_s = 0.0
         self._physics: dict[int, list[object]] = {}
         self._file: BinaryIO = path.open("wb")
@@ -119,13 +119,13 @@ class Recorder:
         generations = tuple(table.generation for table in tables)
         events: list[Event] = []
         if generations != self._generations:
-            self._write()
+            self.flush()
             self._generations = generations
             self._note_actors(events)
         else:
             self._note_attachments(events)
         self._last_s, before_s = world.elapsed_s - self._start_s, self._last_s
-        self._note_lights(events, self._last_s - before_s)
+        events += self._lights.changes(self._last_s - before_s)
         self._note_collisions(events)
         self._note_physics(events)
         if world.weather != self._weather:
@@ -136,15 +136,15 @@ class Recorder:
             _Frame(
                 time_s=self._last_s,
                 events=events,
-                vehicles=world.fleet.table.records.copy(),
+                vehicles=world.fleet.table.records.tobytes(),
                 lamps=[actor.light_flags for actor in cars],
                 doors=[actor.open_doors for actor in cars],
-                walkers=world.crowd.table.records.copy(),
-                plain=world.props.table.records[self._plain_rows],
+                walkers=world.crowd.table.records.tobytes(),
+                plain=world.props.table.records[self._plain_rows].tobytes(),
             )
         )
         if len(self._frames) >= BLOCK_FRAMES:
-            self._write()
+            self.flush()
 
     def close(self) -> None:
         """Write what is left and close the file.
@@ -153,7 +153,7 @@ class Recorder:
             OSError: If the file cannot be written.
         """
         with self._file:
-            self._write()
+            self.flush()
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -184,9 +184,7 @@ class Recorder:
             location, rotation = list(actor.relative_location), list(actor.relative_rotation_deg)
         attributes = [list(item) for item in actor.attributes.items()]
         attachment = int(actor.attachment)
-        events.append(
-            ["spawn", actor.id, actor.type_id, attributes, location, rotation, actor.parent_id, attachment]
-        )
+        events.append(["spawn", actor.id, actor.type_id, attributes, location, rotation, actor.parent_id, attachment])
         if self._additional is not None and actor.kind == ActorKind.VEHICLE:
             events.append(["physics", actor.id, self._additional.physics_of(actor)])
 
@@ -198,44 +196,16 @@ class Recorder:
                 self._attached[key] = now
                 events.append(["mount", key, list(now[1]), list(now[2])])
 
-    def _note_lights(self, events: list[Event], dt_s: float) -> None:
-        """Lights and groups that did something else than letting time pass."""
-        lights = self._world.lights
-        if not len(lights.table):
-            return
-        now, cycle = lights.table.records.copy(), lights.cycle()
-        before, before_cycle = self._lights, self._cycle
-        self._lights, self._cycle = now, cycle
-        if before is None or before_cycle is None:
-            rows, groups = np.arange(len(now)), np.arange(len(cycle.active))
-            timed = rows
-        else:
-            passed = np.where(before["frozen"], 0.0, dt_s)
-            odd = np.abs(now["elapsed_s"] - before["elapsed_s"] - passed) > _TIME_SLACK_S
-            rows = np.flatnonzero((now["light"] != before["light"]) | (now["frozen"] != before["frozen"]) | odd)
-            groups = np.flatnonzero(_cycle_changes(before_cycle, cycle, dt_s))
-            times_differ = [now[name] != before[name] for name in ("green_s", "yellow_s", "red_s")]
-            timed = np.flatnonzero(np.logical_or.reduce(times_differ))
-        if len(rows):
-            columns = [now[name][rows].tolist() for name in ("light", "elapsed_s", "frozen")]
-            events.append(["lights", rows.tolist(), *columns])
-        if len(groups):
-            states = (cycle.active, cycle.stage, cycle.remaining_s, cycle.frozen)
-            events.append(["groups", groups.tolist(), *(values[groups].tolist() for values in states)])
-        if len(timed):
-            columns = [now[name][timed].tolist() for name in ("green_s", "yellow_s", "red_s")]
-            events.append(["times", timed.tolist(), *columns])
-
     def _note_collisions(self, events: list[Event]) -> None:
         """Each touching pair of this tick once, with its strongest impulse; the level has id 0."""
         found: dict[tuple[int, int, int], float] = {}
-        labels = self._world.town.static_boxes["label"]
+        labels = self._world.scene.boxes["label"]
         for event in self._world.collision_events if self._frames or self._last_s else ():
             other, label = (event.other.id, 0) if event.other else (0, int(labels[event.level_box]))
             if other and other < event.actor.id:
                 continue
             pair = (event.actor.id, other, label)
-            found[pair] = max(found.get(pair, 0.0), float(np.linalg.norm(event.impulse)))
+            found[pair] = max(found.get(pair, 0.0), math.hypot(*event.impulse))
         events += [["collide", *pair, impulse] for pair, impulse in found.items()]
 
     def _note_physics(self, events: list[Event]) -> None:
@@ -249,16 +219,20 @@ class Recorder:
 
     # -- blocks ----------------------------------------------------------------------------------------------------
 
-    def _write(self) -> None:
-        """Pack and write the frames that are waiting."""
+    def flush(self) -> None:
+        """Pack and write the frames that are waiting.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
         frames = self._frames
         if not frames:
             return
         self._frames = []
         times_s = np.array([frame.time_s for frame in frames])
-        cars = np.stack([frame.vehicles for frame in frames])
-        walkers = np.stack([frame.walkers for frame in frames])
-        plain = np.stack([frame.plain for frame in frames])
+        cars = _stacked([frame.vehicles for frame in frames], VEHICLE_RECORD)
+        walkers = _stacked([frame.walkers for frame in frames], WALKER_RECORD)
+        plain = _stacked([frame.plain for frame in frames], PLAIN_RECORD)
         extras = np.array([[frame.lamps, frame.doors] for frame in frames], np.float64).transpose(0, 2, 1)
         moving = {
             VEHICLE: Motion(cars["id"][0], _vehicle_states(cars, extras)),
@@ -268,16 +242,13 @@ class Recorder:
         write_frames(self._file, times_s, [frame.events for frame in frames], moving)
 
 
+def _stacked(frames: list[bytes], record: np.dtype[np.void]) -> NDArray[np.void]:
+    """Records (frames, actors) from their bytes."""
+    return np.frombuffer(b"".join(frames), record).reshape(len(frames), -1)
+
+
 def _attachment(actor: Actor) -> _Attachment:
     return actor.parent_id, actor.relative_location, actor.relative_rotation_deg
-
-
-def _cycle_changes(before: LightCycle, now: LightCycle, dt_s: float) -> NDArray[np.bool_]:
-    """Groups that changed otherwise than by their timers running on."""
-    passed = np.where(before.frozen, 0.0, dt_s)
-    odd = np.abs(now.remaining_s - before.remaining_s + passed) > _TIME_SLACK_S
-    changed: NDArray[np.bool_] = (now.active != before.active) | (now.stage != before.stage)
-    return changed | (now.frozen != before.frozen) | odd
 
 
 def _vehicle_states(records: NDArray[np.void], extras: Array) -> Array:

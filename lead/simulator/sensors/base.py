@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lead.simulator.rendering.interim import SceneView
 from lead.simulator.world.attributes import parse_bool, parse_float, parse_int
+from lead.simulator.world.dynamics import GRAVITY_MPS2
 
 # Simulation time is a sum of steps, so an interval may come out a rounding error short.
 _CLOCK_SLACK_S = 1e-6
@@ -56,6 +57,7 @@ class SensorContext:
         parent_rotation: float64 (3, 3) of that actor; None for none.
         parent_angular_velocity: float64 (3,) of that actor, rad/s, world frame.
         geo_reference: Latitude and longitude of the world's origin, degrees.
+        gravity_mps2: Gravity that accelerometers measure.
         collisions: Contacts of the parent in this tick.
         scene: Gives the surroundings within a radius in metres; only called by sensors that look around.
         event_body: Packs an event from id and CityObjectLabel of the other party and its payload (a
@@ -73,6 +75,7 @@ class SensorContext:
     parent_rotation: NDArray[np.float64] | None = None
     parent_angular_velocity: Vector = field(default_factory=lambda: np.zeros(3))
     geo_reference: tuple[float, float] = (0.0, 0.0)
+    gravity_mps2: float = GRAVITY_MPS2
     collisions: Sequence[Collision] = ()
     scene: Callable[[float], SceneView] = _empty_scene
     event_body: EventBody = _no_events

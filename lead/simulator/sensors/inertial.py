@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from lead.geometry.geodesy import world_to_geo
 from lead.simulator.sensors.base import Sensor, SensorContext
 
-GRAVITY_MPS2 = 9.81
 # The original remembers "no previous tick" as the largest float, which leaves its first output nothing but
 # gravity.
 _NO_PREVIOUS_TICK_S = float(np.finfo(np.float32).max)
@@ -63,7 +62,7 @@ class Imu(Sensor):
         world = 2.0 * (
             self._before / (before_s * span_s) - self._previous / (step_s * before_s) + location / (step_s * span_s)
         )
-        world[2] += GRAVITY_MPS2
+        world[2] += context.gravity_mps2
         self._before, self._previous, self._previous_step_s = self._previous, np.array(location), step_s
         return np.asarray(world @ context.rotation)
 

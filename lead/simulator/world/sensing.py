@@ -99,6 +99,7 @@ class SensorSuite:
             parent_rotation=parent_rotation,
             parent_angular_velocity=parent_spin,
             geo_reference=(world.town.latitude_deg, world.town.longitude_deg),
+            gravity_mps2=world.imu_gravity_mps2,
             collisions=collisions.get(actor.parent_id, ()),
             scene=partial(self._scene, location),
             event_body=partial(pack_event, parent if parent is not None else actor),

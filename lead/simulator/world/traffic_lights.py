@@ -126,7 +126,8 @@ class TrafficLightSystem:
             if self._stage[group] == len(_STAGE_STATES):
                 self._stage[group] = 0
                 self._active[group] = (self._active[group] + 1) % len(members)
-            self._remaining_s[group] += self._times_s[members[self._active[group]], self._stage[group]]
+            # A stage starts in full: what a shortened one before it overran is forgotten, as in CARLA.
+            self._remaining_s[group] = self._times_s[members[self._active[group]], self._stage[group]]
         self._paint(due)
 
     def cycle(self) -> LightCycle:
@@ -147,8 +148,17 @@ class TrafficLightSystem:
             record["elapsed_s"][actor.row] = 0.0
 
     def set_time(self, actor: Actor, stage: int, seconds: float) -> None:
-        """Set green (0), yellow (1) or red (2) time of the light's controller, from its next stage on."""
-        self._times_s[self._controller[actor.row], stage] = max(seconds, 0.0)
+        """Set green (0), yellow (1) or red (2) time of the light's controller.
+
+        A stage under way gets the new length at once, counted from its start: scenarios hold the lights of a junction
+        by giving them very long stages.
+        """
+        seconds = max(seconds, 0.0)
+        controller = self._controller[actor.row]
+        group = self._group_of_light[actor.row]
+        if self._members[group][self._active[group]] == controller and self._stage[group] == stage:
+            self._remaining_s[group] += seconds - self._times_s[controller, stage]
+        self._times_s[controller, stage] = seconds
         self._publish_times()
 
     def freeze(self, actor: Actor, frozen: bool) -> None:

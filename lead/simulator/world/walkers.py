@@ -34,6 +34,7 @@ _COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
     "collides": ("?", ()),
     "grounded": ("?", ()),
     "half": ("f8", (3,)),
+    "way": ("f8", ()),
 }
 
 
@@ -95,6 +96,7 @@ class WalkerCrowd:
         stride = records["direction"][:, :2] * records["speed"][:, None]
         velocity[:, :2] = (stride + push) * physics[:, None]
         velocity[:, 2] = 0.0
+        col("way")[:] += np.hypot(velocity[:, 0], velocity[:, 1]) * dt_s
         slide = np.hypot(push[:, 0], push[:, 1])
         kept = np.maximum(slide - _PUSH_DECAY_MPS2 * dt_s, 0.0)
         push *= np.divide(kept, slide, out=np.zeros_like(slide), where=slide > 0.0)[:, None]

@@ -26,11 +26,13 @@ from lead.simulator.world.blueprints import Blueprint, BlueprintLibrary
 from lead.simulator.world.collisions import LevelBoxes
 from lead.simulator.world.contacts import CollisionEvent, ContactSolver
 from lead.simulator.world.dormancy import Dormancy
+from lead.simulator.world.dynamics import GRAVITY_MPS2
 from lead.simulator.world.lamps import LampField
 from lead.simulator.world.layout import SIGN_RECORD, SNAPSHOT_HEADER_DTYPE, SnapshotFlag
 from lead.simulator.world.props import PropSet
 from lead.simulator.world.sensing import EventPacker, SensorSuite
 from lead.simulator.world.settings import EpisodeSettings
+from lead.simulator.world.skeleton import WalkerPoses
 from lead.simulator.world.spawning import spot_is_free
 from lead.simulator.world.tables import RecordTable
 from lead.simulator.world.traffic_lights import TrafficLightSystem
@@ -43,6 +45,7 @@ Array = NDArray[np.float64]
 
 DEFAULT_STEP_S = 0.05
 _TOMBSTONES = 4096
+_MAX_RESTORED_ID = 2**31
 _SPECTATOR_HEIGHT_M = 30.0
 _KIND_OF_CATEGORY = {
     "vehicle": ActorKind.VEHICLE,
@@ -67,9 +70,11 @@ class _Counters:
     episode: int = 0
     frame: int = 0
 
-    def next_actor(self) -> int:
-        self.actor += 1
-        return self.actor
+    def claim_actor(self, wanted: int = 0) -> int:
+        """The wanted actor id, or the next one."""
+        claimed = wanted or self.actor + 1
+        self.actor = max(self.actor, claimed)
+        return claimed
 
     def next_stream(self) -> int:
         self.stream += 1
@@ -105,6 +110,7 @@ class World:
         self.elapsed_s = 0.0
         self.delta_s = DEFAULT_STEP_S
         self.weather = WeatherParameters()
+        self.imu_gravity_mps2 = GRAVITY_MPS2
         self.actors: dict[int, Actor] = {}
         self._tombstones: OrderedDict[int, Actor] = OrderedDict()
         self._pending_flags = SnapshotFlag.MAP_CHANGED
@@ -112,6 +118,7 @@ class World:
         self.fleet = VehicleFleet(self.ground)
         self.ackermann = AckermannDrivers(self.fleet)
         self.crowd = WalkerCrowd(self.ground)
+        self.poses = WalkerPoses(self.crowd)
         self.dormancy = Dormancy(town.name, self.fleet, self.crowd)
         self.props = PropSet()
         self.lights = TrafficLightSystem(town)
@@ -131,8 +138,9 @@ class World:
         self._register_signals()
         self._sign_bytes = self.signs.records.tobytes()
 
-    def _register(self, kind: ActorKind, type_id: str) -> Actor:
-        actor = Actor(id=self._counters.next_actor(), kind=kind, type_id=type_id)
+    def _register(self, kind: ActorKind, type_id: str, wanted_id: int = 0) -> Actor:
+        actor = Actor(id=self._counters.claim_actor(wanted_id), kind=kind, type_id=type_id)
+        self._tombstones.pop(actor.id, None)
         self.actors[actor.id] = actor
         return actor
 
@@ -208,13 +216,7 @@ class World:
         Raises:
             WorldError: Unknown blueprint, bad attribute, missing parent or blocked spot, with CARLA's texts.
         """
-        blueprint = self.library.by_id.get(type_id)
-        if blueprint is None:
-            raise WorldError("Spawn failed because of invalid actor description")
-        try:
-            values = self.library.validate(type_id, {str(row[0]): str(row[-1]) for row in attributes})
-        except ValueError as error:
-            raise WorldError(f"Spawn failed because of invalid actor description: {error}") from None
+        blueprint, values = self._described(type_id, attributes)
         if parent_id and parent_id not in self.actors:
             raise WorldError("unable to spawn actor: parent actor not found")
         kind = _KIND_OF_CATEGORY.get(blueprint.category, ActorKind.PROP)
@@ -223,8 +225,52 @@ class World:
             raise WorldError("Spawn failed because of collision at spawn position")
         actor = self._create(kind, blueprint, values, location, rotation_deg)
         if parent_id:
-            self._attach(actor, parent_id, attachment, location, rotation_deg)
+            self.attach(actor, parent_id, attachment, location, rotation_deg)
         return actor
+
+    def restore(
+        self,
+        wanted_id: int,
+        type_id: str,
+        attributes: Sequence[Sequence[object]],
+        location: Array,
+        rotation_deg: Array,
+    ) -> Actor:
+        """Create an unattached actor that existed before, whatever stands at its place.
+
+        Args:
+            wanted_id: Its former id; taken again if no client can know another actor under it.
+            type_id: Blueprint id.
+            attributes: Rows that start with attribute id and end with its value.
+            location: (3,) world, metres.
+            rotation_deg: (3,) pitch, yaw, roll.
+
+        Raises:
+            WorldError: Unknown blueprint or bad attribute.
+        """
+        blueprint, values = self._described(type_id, attributes)
+        kind = _KIND_OF_CATEGORY.get(blueprint.category, ActorKind.PROP)
+        free = self._is_free(wanted_id, type_id, values)
+        return self._create(kind, blueprint, values, location, rotation_deg, wanted_id if free else 0)
+
+    def _described(self, type_id: str, attributes: Sequence[Sequence[object]]) -> tuple[Blueprint, dict[str, str]]:
+        """Blueprint and checked attribute values of a description."""
+        blueprint = self.library.by_id.get(type_id)
+        if blueprint is None:
+            raise WorldError("Spawn failed because of invalid actor description")
+        try:
+            return blueprint, self.library.validate(type_id, {str(row[0]): str(row[-1]) for row in attributes})
+        except ValueError as error:
+            raise WorldError(f"Spawn failed because of invalid actor description: {error}") from None
+
+    def _is_free(self, actor_id: int, type_id: str, values: dict[str, str]) -> bool:
+        """Whether an id can be given to this actor: clients keep what they once learned of an id in this episode."""
+        if actor_id in self.actors or not 0 < actor_id < _MAX_RESTORED_ID:
+            return False
+        former = self._tombstones.get(actor_id)
+        if former is not None:
+            return former.type_id == type_id and former.attributes == values and not former.stream_id
+        return not self.spectator.id <= actor_id <= self._counters.actor
 
     def _create(
         self,
@@ -233,6 +279,7 @@ class World:
         values: dict[str, str],
         location: Array,
         rotation_deg: Array,
+        wanted_id: int = 0,
     ) -> Actor:
         sensor = None
         if kind == ActorKind.SENSOR:
@@ -242,7 +289,7 @@ class World:
                 )
             except ValueError as error:
                 raise WorldError(f"Spawn failed because of invalid actor description: {error}") from None
-        actor = self._register(kind, blueprint.id)
+        actor = self._register(kind, blueprint.id, wanted_id)
         actor.blueprint_uid = blueprint.uid
         actor.attributes = values
         actor.attribute_rows = self.library.attribute_rows(blueprint.id, values)
@@ -261,7 +308,7 @@ class World:
             self.sensors.add(actor)
         return actor
 
-    def _attach(
+    def attach(
         self, actor: Actor, parent_id: int, attachment: AttachmentType, location: Array, rotation_deg: Array
     ) -> None:
         """Fix an actor to a parent; ``location`` and ``rotation_deg`` are in the parent's frame."""
@@ -288,6 +335,7 @@ class World:
         self.sensors.remove(actor)
         self.attachments.detach(actor)
         self.ackermann.forget(actor)
+        self.poses.forget(actor)
         if actor.table is not None:
             actor.table.remove(actor)
         del self.actors[actor_id]
