@@ -79,10 +79,10 @@ class DriveProgress:
 def print_result(result: DriveResult, route_count: int) -> None:
     """Print the score table and where the files are."""
     console = Console()
-    table = Table(title="Scores (leaderboard 2.0 rules)", box=box.SIMPLE_HEAD)
-    table.add_column("route", overflow="fold")
+    table = Table(title="Scores (leaderboard 2.0 rules)", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table.add_column("route", min_width=9, overflow="fold")
     table.add_column("status", overflow="fold")
-    for heading in ("driving\nscore", "route\n%", "penalty\n", "collisions\n", "red\nlights", "game\ns", "wall\ns"):
+    for heading in ("driving\nscore", "route\n%", "penalty\n", "colli-\nsions", "red\nlights", "game\ns", "wall\ns"):
         table.add_column(heading, justify="right")
     for record in result.records:
         collisions = sum(len(messages) for key, messages in record.infractions.items() if key.startswith("collisions"))

@@ -185,6 +185,8 @@ class Episode:
             self._dense = dense
             actors = ActorSet(self._session)
         except RuntimeError as error:
+            if self._session.is_alive and "time-out" not in str(error):
+                raise
             LOG.error("the simulator failed while loading route %s: %s", self._route.id, error)
             return self.crashed_run()
         failure = ""
@@ -206,6 +208,8 @@ class Episode:
         except _AbortError as aborted:
             failure = aborted.reason
         except RuntimeError as error:
+            if self._session.is_alive and "time-out" not in str(error):
+                raise
             LOG.error("the simulator failed on route %s: %s", self._route.id, error)
             failure = SIMULATION_CRASHED
         finally:

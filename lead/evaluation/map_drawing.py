@@ -9,6 +9,7 @@ import carla
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.routes.lane_graph import LaneGraph, LaneKey, lane_key
 from lead.visualization.map_layers import MapLayers, Mark, Surface
 
 REACH_M = 140.0
@@ -50,15 +51,14 @@ def map_layers_near(carla_map: carla.Map, route_xyz: NDArray[np.float64], reach_
     """
     layers = MapLayers({surface: [] for surface in Surface}, [])
     near = _Near(route_xyz, reach_m)
-    done: set[tuple[int, int, int]] = set()
-    for start, _ in carla_map.get_topology():
-        key = (start.road_id, start.section_id, start.lane_id)
-        if key in done:
-            continue
+    graph = LaneGraph(carla_map)
+    done: set[LaneKey] = set()
+    for key in graph.lanes():
         done.add(key)
-        strip = _walk(start)
-        if near.any(strip):
-            _add_lane(layers, strip, done)
+        if near.any(graph.sample(key, PROBE_M)):
+            strip = graph.sample(key, SAMPLE_M)
+            if len(strip) > 1:
+                _add_lane(layers, strip, done)
     for crosswalk in _crosswalks(carla_map):
         if near.contains(crosswalk[0]):
             layers.polygons[Surface.CROSSWALK].append(crosswalk[:, :2])
@@ -83,18 +83,12 @@ class _Near:
         close = np.hypot(offsets[:, 0], offsets[:, 1]) < self._reach_m
         return bool((close & (np.abs(offsets[:, 2]) < HEIGHT_REACH_M)).any())
 
-    def any(self, strip: list[carla.Waypoint]) -> bool:
-        """Check the way points of a lane, thinned."""
-        stride = max(1, int(PROBE_M / SAMPLE_M))
-        return any(self.contains(_xyz(waypoint.transform.location)) for waypoint in [*strip[::stride], strip[-1]])
+    def any(self, waypoints: list[carla.Waypoint]) -> bool:
+        """Check some way points of a lane."""
+        return any(self.contains(_xyz(waypoint.transform.location)) for waypoint in waypoints)
 
 
-def _walk(start: carla.Waypoint) -> list[carla.Waypoint]:
-    """Sample a lane from its start to its end."""
-    return [start, *start.next_until_lane_end(SAMPLE_M)]
-
-
-def _add_lane(layers: MapLayers, strip: list[carla.Waypoint], done: set[tuple[int, int, int]]) -> None:
+def _add_lane(layers: MapLayers, strip: list[carla.Waypoint], done: set[LaneKey]) -> None:
     """Add a driving lane with its marks, and what lies beside it up to the next driving lane."""
     _add_strip(layers, strip)
     if not strip[0].is_junction:
@@ -106,7 +100,7 @@ def _add_lane(layers: MapLayers, strip: list[carla.Waypoint], done: set[tuple[in
             found = [waypoint for waypoint in beside if waypoint is not None]
             if len(found) < 2 or found[0].lane_type == carla.LaneType.Driving:
                 break
-            key = (found[0].road_id, found[0].section_id, found[0].lane_id)
+            key = lane_key(found[0])
             if key in done:
                 break
             done.add(key)

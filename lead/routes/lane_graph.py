@@ -115,6 +115,19 @@ class LaneGraph:
         """Tell whether the topology knows a lane."""
         return key in self._start
 
+    def lanes(self) -> list[LaneKey]:
+        """Return all lanes in the order of the map's topology."""
+        return list(self._start)
+
+    def sample(self, key: LaneKey, step_m: float) -> list[carla.Waypoint]:
+        """Return way points from the start to the end of a lane, evenly spaced by at most ``step_m``.
+
+        ``Waypoint.next_until_lane_end`` does the same, but raises or even crashes on some lanes of Town12 and 13.
+        """
+        count = max(1, math.ceil(self.length_m(key) / step_m))
+        places = (self.start_s(key) + key.direction * self.length_m(key) * index / count for index in range(count + 1))
+        return [waypoint for s in places if (waypoint := self.waypoint(key, s)) is not None]
+
     def start_s(self, key: LaneKey) -> float:
         """Return the road coordinate at which traffic enters a lane."""
         return float(self._start[key].s)

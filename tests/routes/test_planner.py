@@ -69,7 +69,8 @@ def test_lane_change_between_neighbouring_lanes():
         for begin, _ in carla_map.get_topology()
         if not begin.is_junction
         and begin.lane_change == carla.LaneChange.Left
-        and len(begin.next_until_lane_end(5.0)) > 20
+        and begin.next(100.0)
+        and begin.next(100.0)[0].road_id == begin.road_id
         and begin.get_left_lane().lane_type == carla.LaneType.Driving
     )
     goal = start.next(80.0)[0].get_left_lane()

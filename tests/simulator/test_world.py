@@ -138,6 +138,49 @@ def test_walker_is_pushed_aside_and_the_car_drives_on(town01: World) -> None:
     assert np.linalg.norm(town01.fleet.table.records["velocity"][car.row]) > 3.0
 
 
+def test_contacts_in_a_bend_never_make_a_car_faster(town01: World) -> None:
+    index = straight_index(town01)
+    car = spawn_at(town01, index)
+    run_up = 40
+    control(town01, car, throttle=0.8)
+    for _ in range(run_up):
+        town01.tick(0.05)
+    spot, yaw = position(town01, car), float(town01.fleet.column("yaw")[car.row])
+    crowd = [
+        town01.spawn("walker.pedestrian.0002", [], spot + [d * np.cos(yaw), d * np.sin(yaw), 0.9], [0.0, 0.0, 0.0])
+        for d in (3.5, 5.0, 6.5)
+    ]
+    control(town01, car, steer=0.5)
+    speeds = [float(np.linalg.norm(town01.fleet.column("velocity")[car.row, :2]))]
+    touched = set()
+    for _ in range(20):
+        town01.tick(0.05)
+        touched |= {event.other.id for event in town01.collision_events if event.other in crowd}
+        speeds.append(float(np.linalg.norm(town01.fleet.table.records["velocity"][car.row, :2])))
+    assert len(touched) >= 2
+    assert max(np.diff(speeds)) < 0.05
+    assert speeds[-1] < speeds[0]
+
+
+def test_impulses_of_one_tick_add_up_and_keep_a_climbing_car_on_the_road(town04: World) -> None:
+    lane = town04.town.lanes[np.argmax(np.where(town04.town.lanes["lane_type"] == 1, town04.town.lanes["grade"], 0))]
+    start = np.array([lane["x"], lane["y"], lane["z"] + 0.3])
+    car = town04.spawn(MKZ, [], start, np.array([0.0, np.degrees(lane["yaw"]), 0.0]))
+    control(town04, car, throttle=0.8)
+    for _ in range(30):
+        town04.tick(0.05)
+    fleet = town04.fleet
+    before = fleet.column("velocity")[car.row].copy()
+    assert before[2] > 0.1 and fleet.column("grounded")[car.row]
+    aside = np.array([-before[1], before[0], 0.0]) / np.linalg.norm(before[:2])
+    for _ in range(2):
+        fleet.add_velocity(car, aside)
+    assert fleet.column("grounded")[car.row]
+    assert fleet.column("velocity")[car.row] - before == pytest.approx(2.0 * aside)
+    town04.tick(0.05)
+    assert fleet.column("velocity")[car.row] @ aside == pytest.approx(2.0, abs=0.2)
+
+
 def test_flat_debris_is_driven_over_but_a_barrier_is_not(town01: World) -> None:
     index = straight_index(town01)
     car = spawn_at(town01, index)

@@ -69,8 +69,7 @@ class ContactSolver:
         for index, row in zip(touched.tolist(), rows.tolist(), strict=True):
             actor = fleet.table.actors[row]
             if change[index].any():
-                fleet.column("velocity")[row, :2] += change[index]
-                fleet.set_velocity(actor, fleet.column("velocity")[row])
+                fleet.add_velocity(actor, np.append(change[index], 0.0))
             if spin_change[index]:
                 fleet.add_spin(actor, float(spin_change[index]))
         span = slice(count, count + len(walkers))

@@ -121,10 +121,9 @@ class VehicleFleet:
         self.table.records["location"][row] = location
 
     def set_velocity(self, actor: Actor, velocity: Array) -> None:
-        """Give the body a world velocity: the part along the heading rolls on, the rest skids."""
+        """Give the body a world velocity: the part along its course rolls on, the rest skids."""
         row, col = actor.row, self.column
-        heading = float(col("yaw")[row])
-        ahead = np.array([math.cos(heading), math.sin(heading)])
+        ahead = self._course(row)
         speed = float(velocity[:2] @ ahead)
         col("speed")[row] = speed
         col("skid")[row] = velocity[:2] - speed * ahead
@@ -134,8 +133,25 @@ class VehicleFleet:
         col("unsettled")[row] = True
 
     def add_velocity(self, actor: Actor, change: Array) -> None:
-        """Change the body's world velocity by ``change`` (3,), m/s."""
-        self.set_velocity(actor, self.column("velocity")[actor.row] + change)
+        """Change the body's world velocity by ``change`` (3,), m/s; what it did before is left as it was."""
+        row, col = actor.row, self.column
+        ahead = self._course(row)
+        gain = float(change[:2] @ ahead)
+        col("speed")[row] += gain
+        col("skid")[row] += change[:2] - gain * ahead
+        col("velocity")[row] += change
+        col("vertical_speed")[row] += change[2]
+        if change[2] > 0.1:
+            col("grounded")[row] = False
+        col("unsettled")[row] = True
+
+    def _course(self, row: int) -> Array:
+        """Direction (2,) in which a vehicle rolls: its heading turned by the slip of its steered wheels."""
+        one = slice(row, row + 1)
+        steer = self.table.records["control"]["steer"][one].astype(np.float64)
+        slip = dynamics.slip_angle(steer, self.column("steer_gain")[one])
+        course = float(self.column("yaw")[row] + slip[0])
+        return np.array([math.cos(course), math.sin(course)])
 
     def add_spin(self, actor: Actor, change_radps: float) -> None:
         """Change the yaw rate; it decays by tyre friction."""
