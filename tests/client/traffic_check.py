@@ -7,7 +7,7 @@ A module for test_traffic_manager.py and a script for tuning vehicle dynamics::
 ``BLUEPRINTS`` is ``cars`` (default) or ``all`` (every vehicle). Three things are violations:
 
 lane      a vehicle's centre is more than 0.5 m outside its lane: its lateral distance to the centre of the nearest
-          driving lane exceeds half the lane's width by more than that
+          driving lane, or of a driving lane beside it, exceeds half that lane's width by more than that
 overlap   two bounding boxes penetrate each other by more than 5 cm
 red       a vehicle's front crosses the entry of a junction later than 1 s after its light turned red
 """
@@ -164,6 +164,12 @@ class StopLines:
         ]
 
 
+def outside_of(lane: carla.Waypoint, x: float, y: float) -> float:
+    """How far a point is outside a lane, metres; negative inside."""
+    center = lane.transform.location
+    return math.hypot(center.x - x, center.y - y) - 0.5 * float(lane.lane_width)
+
+
 class Observer:
     """Watches vehicles tick by tick and gathers violations."""
 
@@ -223,8 +229,13 @@ class Observer:
     def _check_lane(self, tick: int, index: int) -> None:
         x, y, z = self._bodies.origin[index].tolist()
         lane = self._map.get_waypoint(carla.Location(x, y, z))
-        center = lane.transform.location
-        outside = math.hypot(center.x - x, center.y - y) - 0.5 * lane.lane_width
+        outside = outside_of(lane, x, y)
+        if outside > 0.0:
+            # Where a lane begins or ends it is a few centimetres wide and its centre may be nearer than that of the
+            # full lane beside it, in which the vehicle drives.
+            for beside in (lane.get_left_lane(), lane.get_right_lane()):
+                if beside is not None and beside.lane_type == carla.LaneType.Driving:
+                    outside = min(outside, outside_of(beside, x, y))
         worst = outside > self._report.worst_lane_m
         if not worst and outside <= LANE_TOLERANCE_M:
             return

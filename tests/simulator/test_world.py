@@ -139,27 +139,25 @@ def test_walker_is_pushed_aside_and_the_car_drives_on(town01: World) -> None:
 
 
 def test_contacts_in_a_bend_never_make_a_car_faster(town01: World) -> None:
-    index = straight_index(town01)
-    car = spawn_at(town01, index)
-    run_up = 40
+    car = spawn_at(town01, straight_index(town01))
     control(town01, car, throttle=0.8)
-    for _ in range(run_up):
+    for _ in range(40):
         town01.tick(0.05)
     spot, yaw = position(town01, car), float(town01.fleet.column("yaw")[car.row])
-    crowd = [
-        town01.spawn("walker.pedestrian.0002", [], spot + [d * np.cos(yaw), d * np.sin(yaw), 0.9], [0.0, 0.0, 0.0])
-        for d in (3.5, 5.0, 6.5)
-    ]
+    crowd = []
+    for ahead, right in ((3.5, 0.8), (4.6, 1.6), (5.4, 2.6)):
+        x = ahead * np.cos(yaw) - right * np.sin(yaw)
+        y = ahead * np.sin(yaw) + right * np.cos(yaw)
+        crowd.append(town01.spawn("walker.pedestrian.0002", [], spot + np.array([x, y, 0.9]), np.zeros(3)))
     control(town01, car, steer=0.5)
     speeds = [float(np.linalg.norm(town01.fleet.column("velocity")[car.row, :2]))]
-    touched = set()
-    for _ in range(20):
+    touches = 0
+    for _ in range(9):
         town01.tick(0.05)
-        touched |= {event.other.id for event in town01.collision_events if event.other in crowd}
+        touches += sum(event.actor is car and event.other in crowd for event in town01.collision_events)
         speeds.append(float(np.linalg.norm(town01.fleet.table.records["velocity"][car.row, :2])))
-    assert len(touched) >= 2
-    assert max(np.diff(speeds)) < 0.05
-    assert speeds[-1] < speeds[0]
+    assert touches >= 3
+    assert max(np.diff(speeds)) < 0.0
 
 
 def test_impulses_of_one_tick_add_up_and_keep_a_climbing_car_on_the_road(town04: World) -> None:
