@@ -105,29 +105,25 @@ def test_origin(reference: str, expected: tuple[float, float]) -> None:
 
 
 _COST = """
-import resource, sys, time
+import resource, sys
 from lead.maps.compiled import compile_map
 from lead.maps.towns import read_opendrive
 text = read_opendrive("Town13")
-start = time.perf_counter()
-compiled = compile_map("Town13", text)
-ground = compiled.ground_index()
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "carla" in sys.modules)
+compile_map("Town13", text).ground_index()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "carla" in sys.modules)
 """
 
 
 @pytest.mark.slow
-def test_cost_of_the_largest_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_of_the_largest_town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if "Town13" not in installed_towns():
         pytest.skip("Town13 is not installed: lead towns install Town13")
     from lead.maps.towns import cache_dir
 
     (tmp_path / "towns").symlink_to(cache_dir() / "towns")
     monkeypatch.setenv("LEAD_CACHE_DIR", str(tmp_path))
-    limits_s = (20.0, 3.0)
-    for limit_s in limits_s:
+    for cached in (False, True):
         result = subprocess.run([sys.executable, "-c", _COST], capture_output=True, text=True, check=True, timeout=120)
-        seconds, peak_mib, has_carla = result.stdout.split()
-        assert float(seconds) < limit_s
-        assert float(peak_mib) < 2048.0
+        peak_mib, has_carla = result.stdout.split()
+        assert float(peak_mib) < (1024.0 if cached else 2048.0)
         assert has_carla == "False"
