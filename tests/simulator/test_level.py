@@ -30,6 +30,9 @@ def test_lamps_stand_beside_the_road_and_apart(town10: World) -> None:
     gaps = np.linalg.norm(lamps[:, None, :2] - lamps[None, :, :2], axis=2) + 1e3 * np.eye(len(lamps))
     assert gaps.min() >= 10.0
     assert np.abs(lamps[:, 2] - hits.z - 7.0).max() < 0.3
+    inside = town10.town.lanes[(town10.town.lanes["junction_id"] >= 0) & (town10.town.lanes["lane_type"] == 1)]
+    corner = np.hypot(lamps[:, 0, None] - inside["x"], lamps[:, 1, None] - inside["y"]) - inside["half_width"]
+    assert corner.min() > 1.5, "no lamp where turning vehicles cut the corner"
 
 
 def test_car_hits_a_pole_unless_it_is_hidden(town01: World) -> None:

@@ -15,13 +15,14 @@ _SPACING_M = 30.0
 _EDGE_M = 0.4
 _MIN_WIDTH_M = 1.2
 _CLEARANCE_M = 10.0
+_CORNER_M = 7.0
 
 
 def place_street_lamps(town: CompiledMap, ground: GroundIndex) -> NDArray[np.float64]:
     """Feet of the street lamps.
 
-    One lamp every 30 m of sidewalk outside junctions, near the sidewalk's outer edge, never on a driving lane and never
-    within 10 m of another lamp.
+    One lamp every 30 m of sidewalk outside junctions, near the sidewalk's outer edge, never on a driving lane, never
+    within 7 m of a sidewalk's end (where it would stand on a corner) and never within 10 m of another lamp.
 
     Returns:
         float64 (n, 4): x, y, z of the foot in the world, metres, and yaw of the sidewalk, radians.
@@ -32,10 +33,17 @@ def place_street_lamps(town: CompiledMap, ground: GroundIndex) -> NDArray[np.flo
     rows = np.flatnonzero(walk)
     if not len(rows):
         return np.zeros((0, 4))
-    step = np.floor(lanes["s"][rows] / _SPACING_M).astype(np.int64)
-    key = np.stack([lanes["road_id"][rows], lanes["section"][rows], lanes["lane_id"][rows], step], axis=1)
-    first = np.flatnonzero(np.concatenate([[True], (key[1:] != key[:-1]).any(axis=1)]))
-    picked = lanes[rows[first]]
+    lane = np.stack([lanes["road_id"][rows], lanes["section"][rows], lanes["lane_id"][rows]], axis=1)
+    starts = _run_starts(lane)
+    sizes = np.diff(np.append(starts, len(rows)))
+    along = lanes["s"][rows].astype(np.float64)
+    from_start = along - np.repeat(np.minimum.reduceat(along, starts), sizes)
+    to_end = np.repeat(np.maximum.reduceat(along, starts), sizes) - along
+    clear = np.flatnonzero((from_start >= _CORNER_M) & (to_end >= _CORNER_M))
+    if not len(clear):
+        return np.zeros((0, 4))
+    step = np.floor((from_start[clear] - _CORNER_M) / _SPACING_M).astype(np.int64)
+    picked = lanes[rows[clear[_run_starts(np.column_stack([lane[clear], step]))]]]
     # A lane's yaw is its driving direction and traffic keeps right, so outwards is to the right.
     aside = picked["half_width"] - _EDGE_M
     feet = np.stack(
@@ -49,6 +57,11 @@ def place_street_lamps(town: CompiledMap, ground: GroundIndex) -> NDArray[np.flo
     )
     on_road = ground.is_on(ground.query(feet[:, :3]), LaneType.DRIVING)
     return _spaced(feet[~on_road])
+
+
+def _run_starts(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Indices at which a new run of equal rows begins."""
+    return np.flatnonzero(np.concatenate([[True], (keys[1:] != keys[:-1]).any(axis=1)]))
 
 
 def _spaced(feet: NDArray[np.float64]) -> NDArray[np.float64]:
