@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import carla
 import pytest
-from client_support import PROJECT_ROOT, Server, Stage
+from client_support import PROJECT_ROOT, Server, Stage, run_isolated
 
 pytest.register_assert_rewrite(
     "api_rows_client",
@@ -28,7 +27,7 @@ from api_table import Bench, Row, Verdict, all_rows, names_used, public_names, r
 
 PAGE = PROJECT_ROOT / "docs" / "api-coverage.md"
 SCRIPT = Path(__file__).with_name("api_alone.py")
-ALONE_LIMIT_S = 50.0
+ALONE_LIMIT_S = 40.0
 
 ROWS = all_rows()
 MINE = rows_of_client(ROWS)
@@ -57,15 +56,10 @@ def test_rows_are_true(check: Callable[[Bench], None], client: carla.Client, sta
     check(Bench(client, stage))
 
 
+@pytest.mark.timeout(200)
 def test_rows_that_need_a_process_are_true(server: Server, stage: Stage) -> None:
     """The Traffic Manager steps with every tick of its process, even when it was shut down, so it gets one."""
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(server.port)],
-        capture_output=True,
-        text=True,
-        timeout=ALONE_LIMIT_S,
-        check=False,
-    )
+    done = run_isolated([sys.executable, str(SCRIPT), str(server.port)], ALONE_LIMIT_S, tries=3)
     assert done.stdout, done.stderr
     outcome = json.loads(done.stdout.splitlines()[-1])
     for name, error in outcome.items():
