@@ -1,0 +1,75 @@
+"""What every rendering back end can do, whichever hardware and library it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lead.simulator.rendering.environment import Environment
+from lead.simulator.rendering.scene import ColorStyle, GroundTruth, Instances, Lights, RayHits, View
+from lead.simulator.scenery.mesh import Mesh
+
+
+class Frame(Protocol):
+    """One or more views of equal size traced together; the pixels stay with the back end until asked for.
+
+    Every getter computes once and returns one array (or tuple) per view, in the order of the views.
+    """
+
+    def ground_truth(self) -> list[GroundTruth]:
+        """Depth, class and object of every pixel."""
+
+    def normals(self) -> list[NDArray[np.float32]]:
+        """(h, w, 3) unit shading normals turned to the camera, world frame; zero for the sky."""
+
+    def flow(self, previous_views: Sequence[View]) -> list[NDArray[np.float32]]:
+        """(h, w, 2) motion of every pixel since the previous tick, right and down, in pixels.
+
+        `previous_views` are the same cameras one tick ago.
+        """
+
+    def color(self, style: ColorStyle) -> list[NDArray[np.uint8]]:
+        """(h, w, 4) BGRA, alpha 255."""
+
+
+class Backend(Protocol):
+    """Draws a scene made of static tiles and instances of prototypes.
+
+    Not thread-safe: one caller at a time. Arrays handed over may be reused by the caller afterwards; arrays handed
+    back belong to the caller.
+    """
+
+    name: str
+    """`cuda`, `embree` or `cpu`."""
+
+    def add_prototype(self, mesh: Mesh) -> int:
+        """Take a mesh that instances can show; returns its number, from 0 in order."""
+
+    def set_tile(self, key: Hashable, mesh: Mesh, origin: NDArray[np.float64], state: int = 0) -> None:
+        """Put a static mesh at `origin` (3,), replacing a tile of the same key; `state` lights its LAMP triangles."""
+
+    def set_tile_state(self, key: Hashable, state: int) -> None:
+        """Switch the lamps of a tile."""
+
+    def drop_tile(self, key: Hashable) -> None:
+        """Remove a tile."""
+
+    def set_atlas(self, pixels: NDArray[np.uint8]) -> None:
+        """Take the (h, w, 3) RGB picture that FACE triangles show."""
+
+    def update(self, instances: Instances, environment: Environment, lights: Lights) -> None:
+        """Take the state of a tick; everything below sees it until the next update."""
+
+    def render(self, views: Sequence[View], *, antialias: bool = False) -> Frame:
+        """Trace views of equal width and height. `antialias` smooths edges in the color images only."""
+
+    def cast(
+        self, origin: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float
+    ) -> RayHits:
+        """First hits of rays (n, 3), unit vectors in the world frame, that start at one point (3,)."""
+
+    def close(self) -> None:
+        """Release everything; the back end is unusable afterwards."""
