@@ -32,13 +32,14 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
 
-def report(title: str, rows: Mapping[str, tuple[float, str]], json_path: Path | None) -> None:
+def report(title: str, rows: Mapping[str, tuple[float, str]], json_path: Path | None, **texts: str) -> None:
     """Print metrics as a table and write them as one flat JSON object.
 
     Args:
         title: Heading of the table.
         rows: Metric name to value and a remark (unit, comparison).
         json_path: File to write, or None.
+        texts: Further entries of the file that are no numbers.
     """
     table = Table("metric", "value", "", title=f"{title} on {machine()}")
     for name, (value, remark) in rows.items():
@@ -46,7 +47,7 @@ def report(title: str, rows: Mapping[str, tuple[float, str]], json_path: Path | 
     Console().print(table)
     if json_path is None:
         return
-    content = {name: value for name, (value, _) in rows.items()} | {"machine": machine()}
+    content = {name: value for name, (value, _) in rows.items()} | texts | {"machine": machine()}
     with tempfile.NamedTemporaryFile("w", dir=json_path.parent, delete=False) as file:
         json.dump(content, file, indent=1)
     os.replace(file.name, json_path)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from lead.maps.ground import GroundGrid, GroundIndex, build_grid
 from lead.maps.lane_geometry import LaneGeometry
 from lead.maps.lane_topology import LaneTopology
-from lead.maps.layout import BOX_DTYPE, CONTROLLER_DTYPE, LANE_DTYPE, SIGNAL_DTYPE
+from lead.maps.layout import BOX_DTYPE, CONTROLLER_DTYPE, LANE_DTYPE, ROAD_MARK_DTYPE, SIGNAL_DTYPE
 from lead.maps.opendrive import OpenDriveError, parse
 from lead.maps.sampling import find_spawn_points, sample_lanes
 from lead.maps.signals import build_signals
@@ -30,7 +30,7 @@ from lead.maps.towns import cache_dir
 
 logger = logging.getLogger(__name__)
 
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 """Raised whenever the meaning or the layout of a compiled map changes."""
 
 _RECORDS = {
@@ -39,6 +39,7 @@ _RECORDS = {
     "signal_boxes": BOX_DTYPE,
     "controllers": CONTROLLER_DTYPE,
     "static_boxes": BOX_DTYPE,
+    "road_marks": ROAD_MARK_DTYPE,
 }
 
 
@@ -49,6 +50,7 @@ class CompiledMap:
     Attributes:
         name: Short name of the town.
         opendrive: The OpenDRIVE text it was compiled from.
+        digest: SHA-256 of that text; names everything that is derived from the map.
         latitude_deg: Latitude of the origin.
         longitude_deg: Longitude of the origin.
         lanes: LANE_DTYPE, centre lines of all lanes sampled every 2 m.
@@ -57,12 +59,14 @@ class CompiledMap:
         signal_boxes: BOX_DTYPE, places where a signal takes effect, in order of their owners.
         controllers: CONTROLLER_DTYPE, traffic light controllers in order of group and cycle.
         static_boxes: BOX_DTYPE, solid things that can be hit.
+        road_marks: ROAD_MARK_DTYPE, painted lines along the edges of lanes.
         crosswalks: Outlines, float64 [k, 3] each.
         ground_grid: Grid of the ground index, see `ground_index`.
     """
 
     name: str
     opendrive: str
+    digest: str
     latitude_deg: float
     longitude_deg: float
     lanes: NDArray[np.void]
@@ -71,6 +75,7 @@ class CompiledMap:
     signal_boxes: NDArray[np.void]
     controllers: NDArray[np.void]
     static_boxes: NDArray[np.void]
+    road_marks: NDArray[np.void]
     crosswalks: list[NDArray[np.float64]]
     ground_grid: GroundGrid
 
@@ -90,18 +95,18 @@ def compile_map(name: str, opendrive: str, *, use_cache: bool = True) -> Compile
     Raises:
         OpenDriveError: The text is not a usable OpenDRIVE road network.
     """
-    if not use_cache:
-        return _compile(name, opendrive)
     digest = hashlib.sha256(opendrive.encode("utf-8")).hexdigest()
+    if not use_cache:
+        return _compile(name, opendrive, digest)
     path = cache_dir() / "compiled" / f"{digest[:16]}-v{CACHE_VERSION}.npz"
-    compiled = _load(path, name, opendrive)
+    compiled = _load(path, name, opendrive, digest)
     if compiled is None:
-        compiled = _compile(name, opendrive)
+        compiled = _compile(name, opendrive, digest)
         _save(path, compiled)
     return compiled
 
 
-def _compile(name: str, opendrive: str) -> CompiledMap:
+def _compile(name: str, opendrive: str, digest: str) -> CompiledMap:
     source = parse(opendrive)
     geometry = LaneGeometry(source.network)
     lanes = sample_lanes(source.network, geometry)
@@ -113,6 +118,7 @@ def _compile(name: str, opendrive: str) -> CompiledMap:
     return CompiledMap(
         name=name,
         opendrive=opendrive,
+        digest=digest,
         latitude_deg=source.latitude_deg,
         longitude_deg=source.longitude_deg,
         lanes=lanes,
@@ -121,6 +127,7 @@ def _compile(name: str, opendrive: str) -> CompiledMap:
         signal_boxes=traffic.boxes,
         controllers=traffic.controllers,
         static_boxes=build_static_boxes(source, geometry, traffic.signals, GroundIndex(lanes, grid)),
+        road_marks=source.road_marks,
         crosswalks=find_crosswalks(source, geometry),
         ground_grid=grid,
     )
@@ -154,7 +161,7 @@ def _save(path: Path, compiled: CompiledMap) -> None:
         raise
 
 
-def _load(path: Path, name: str, opendrive: str) -> CompiledMap | None:
+def _load(path: Path, name: str, opendrive: str, digest: str) -> CompiledMap | None:
     """Reads a cache entry; None if there is none or it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -166,6 +173,7 @@ def _load(path: Path, name: str, opendrive: str) -> CompiledMap | None:
             return CompiledMap(
                 name=name,
                 opendrive=opendrive,
+                digest=digest,
                 latitude_deg=float(arrays["origin"][0]),
                 longitude_deg=float(arrays["origin"][1]),
                 spawn_points=arrays["spawn_points"],

@@ -46,6 +46,29 @@ class StaticLabel(IntEnum):
     GUARD_RAIL = 28
 
 
+class MarkKind(IntEnum):
+    """Pattern of a painted line; values are stored in `ROAD_MARK_DTYPE.kind`. Two words: inner line, outer line."""
+
+    SOLID = 1
+    BROKEN = 2
+    SOLID_SOLID = 3
+    SOLID_BROKEN = 4
+    BROKEN_SOLID = 5
+    BROKEN_BROKEN = 6
+    CURB = 7
+
+
+class MarkColor(IntEnum):
+    """Colour of a painted line; values are stored in `ROAD_MARK_DTYPE.color`."""
+
+    WHITE = 0
+    YELLOW = 1
+    BLUE = 2
+    GREEN = 3
+    RED = 4
+    ORANGE = 5
+
+
 LANE_DTYPE = np.dtype(
     [
         ("x", "f8"),
@@ -107,3 +130,17 @@ CONTROLLER_DTYPE = np.dtype(
     ]
 )
 """One traffic light controller."""
+
+ROAD_MARK_DTYPE = np.dtype(
+    [
+        ("road_id", "i4"),
+        ("section", "i4"),  # index of the lane section within its road
+        ("lane_id", "i4"),  # the line runs along the outer edge of this lane; 0: along the reference line
+        ("start_s", "f4"),  # stations between which it is painted, m
+        ("end_s", "f4"),
+        ("kind", "u1"),
+        ("color", "u1"),
+        ("width", "f4"),  # of one line, m
+    ]
+)
+"""A painted line along the edge of a lane, in order of road, section and lane."""

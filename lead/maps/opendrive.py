@@ -20,7 +20,7 @@ from lxml import etree
 from numpy.typing import NDArray
 
 from lead.errors import LeadError
-from lead.maps.layout import LaneType
+from lead.maps.layout import ROAD_MARK_DTYPE, LaneType, MarkColor, MarkKind
 
 DEFAULT_LATITUDE_DEG = 42.0
 DEFAULT_LONGITUDE_DEG = 2.0
@@ -37,6 +37,17 @@ _LANE_TYPES = {
     "median": LaneType.MEDIAN,
     "border": LaneType.BORDER,
 }
+_MARK_KINDS = {
+    "solid": MarkKind.SOLID,
+    "broken": MarkKind.BROKEN,
+    "solid solid": MarkKind.SOLID_SOLID,
+    "solid broken": MarkKind.SOLID_BROKEN,
+    "broken solid": MarkKind.BROKEN_SOLID,
+    "broken broken": MarkKind.BROKEN_BROKEN,
+    "curb": MarkKind.CURB,
+}
+_MARK_COLORS = {color.name.lower(): color for color in MarkColor} | {"standard": MarkColor.WHITE}
+_MARK_WIDTH_M = 0.12
 _Element: TypeAlias = Any  # lxml elements; typing each attribute access would hide the code
 
 
@@ -186,6 +197,7 @@ class OpenDrive:
     latitude_deg: float
     longitude_deg: float
     network: RoadNetwork
+    road_marks: NDArray[np.void]  # ROAD_MARK_DTYPE
     signals: list[SignalElement]
     references: list[SignalPlace]
     objects: list[RoadObject]
@@ -232,6 +244,7 @@ def _read(opendrive: str) -> OpenDrive:
         latitude_deg=latitude,
         longitude_deg=longitude,
         network=reader.network(),
+        road_marks=reader.marks(),
         signals=reader.signals,
         references=reader.references,
         objects=reader.objects,
@@ -336,6 +349,7 @@ class _Reader:
         self._sections: list[tuple[int, float, float]] = []
         self._section_first_lane: list[int] = [0]
         self._lanes: list[tuple[int, int, int, int, int, int]] = []
+        self._marks: list[tuple[int, int, int, float, float, int, int, float]] = []
 
     def read_road(self, index: int, road: _Element) -> None:
         length = float(road.get("length"))
@@ -350,8 +364,9 @@ class _Reader:
             self._lane_offset.add(index, float(offset.get("s")), offset)
         sections = list(_children(road, "lanes", "laneSection"))
         starts = [float(section.get("s")) for section in sections]
-        for section, start, end in zip(sections, starts, [*starts[1:], length], strict=True):
+        for number, (section, start, end) in enumerate(zip(sections, starts, [*starts[1:], length], strict=True)):
             self._read_section(index, section, start, end)
+            self._read_marks((int(road.get("id")), number), section, start, end)
         for element in _children(road, "signals", "signal"):
             self.signals.append(self._read_signal(index, element))
         for element in _children(road, "signals", "signalReference"):
@@ -402,6 +417,24 @@ class _Reader:
                 lane_type = _LANE_TYPES.get(lane.get("type"), LaneType.OTHER)
                 self._lanes.append((index, int(lane.get("id")), int(lane_type), rank, links[0], links[1]))
         self._section_first_lane.append(len(self._lanes))
+
+    def _read_marks(self, place: tuple[int, int], section: _Element, start: float, end: float) -> None:
+        for lane in section.iterfind("*/lane"):
+            rows = [
+                (start + _number(mark, "sOffset"), _MARK_KINDS.get(mark.get("type", ""), 0), mark)
+                for mark in lane.iterchildren("roadMark")
+            ]
+            ends = [row[0] for row in rows[1:]] + [end]
+            for (first, kind, mark), last in zip(rows, ends, strict=True):
+                if kind and last > first:
+                    color = _MARK_COLORS.get(mark.get("color", ""), MarkColor.WHITE)
+                    width = _number(mark, "width") or _MARK_WIDTH_M
+                    self._marks.append((*place, int(lane.get("id")), first, last, kind, int(color), width))
+
+    def marks(self) -> NDArray[np.void]:
+        """ROAD_MARK_DTYPE [n], sorted by road, section and lane."""
+        marks = np.array(self._marks, dtype=ROAD_MARK_DTYPE)
+        return marks[np.lexsort((marks["start_s"], marks["lane_id"], marks["section"], marks["road_id"]))]
 
     def _read_place(self, road: int, element: _Element) -> SignalPlace:
         return SignalPlace(

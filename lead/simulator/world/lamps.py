@@ -39,6 +39,7 @@ class LampField:
         self.day_night_cycle = True
         self.changed = False
         self._night: bool | None = False
+        self._burning: NDArray[np.bool_] | None = None
 
     def follow_sun(self, altitude_deg: float) -> None:
         """Switch at dusk and dawn, if the cycle is on."""
@@ -49,6 +50,7 @@ class LampField:
         for lamp in self.lamps:
             lamp.active = night
         self.changed = True
+        self._burning = None
 
     def set_cycle(self, on: bool) -> None:
         """Turn the day/night cycle on or off; turning it on takes effect at the next tick."""
@@ -63,3 +65,10 @@ class LampField:
                 lamp.intensity, lamp.group, lamp.color = change.intensity, change.group, change.color
                 lamp.active = change.active
         self.changed = bool(changes) or self.changed
+        self._burning = None
+
+    def burning(self) -> NDArray[np.bool_]:
+        """Which lamps are on, bool (n,) in order of their ids; do not write into it."""
+        if self._burning is None:
+            self._burning = np.array([lamp.active and lamp.intensity > 0.0 for lamp in self.lamps], bool)
+        return self._burning

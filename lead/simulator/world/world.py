@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 from lead.geometry.frames import compose
 from lead.maps.compiled import CompiledMap
 from lead.maps.layout import SignalKind
+from lead.simulator.rendering.options import RenderOptions
 from lead.simulator.scenery.level import Level, build_level
 from lead.simulator.sensors import make_sensor
 from lead.simulator.world.ackermann import AckermannDrivers
@@ -40,6 +43,9 @@ from lead.simulator.world.vehicles import VehicleFleet
 from lead.simulator.world.walkers import WalkerCrowd
 from lead.simulator.world.weather import WeatherParameters
 from lead.simulator.world.zones import SignalZones
+
+if TYPE_CHECKING:
+    from lead.simulator.rendering.renderer import Renderer
 
 Array = NDArray[np.float64]
 
@@ -89,12 +95,14 @@ class World:
         town: Compiled map to start in.
         version: CARLA version whose blueprints and wire types are served, "0.9.15" or "0.9.16".
         seed: Seed of every random generator in the world (sensor noise).
+        render_options: How cameras and ray sensors are rendered; nothing is rendered before one listens.
     """
 
     town: CompiledMap
     version: str = "0.9.16"
     seed: int = 0
     settings: EpisodeSettings = field(default_factory=EpisodeSettings)
+    render_options: RenderOptions = field(default_factory=RenderOptions.from_environment)
 
     def __post_init__(self) -> None:
         self.library = BlueprintLibrary(self.version)
@@ -162,6 +170,17 @@ class World:
             records["rotation_deg"][row] = signal["pitch_deg"], signal["yaw_deg"], signal["roll_deg"]
             records["sign_id"][row] = signal["signal_id"]
         self.lights.start()
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """Renders what the sensors see; made on first use.
+
+        Raises:
+            LeadError: The back end that was asked for does not work here.
+        """
+        from lead.simulator.rendering.renderer import Renderer  # its libraries take half a second to import
+
+        return Renderer(self.render_options)
 
     @property
     def episode_id(self) -> int:

@@ -1,0 +1,336 @@
+"""What all back ends share: meshes, slots, lights, and the passes that follow tracing.
+
+A *slot* is one placed mesh: tiles take the first ones, instances of prototypes those from `FIRST_INSTANCE` on. A back
+end proper only builds its acceleration structure over the slots and answers three questions: what do camera rays hit,
+does the sun reach it, what do other rays hit.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import warp as wp
+from numpy.typing import NDArray
+
+from lead.simulator.rendering.backends.frame import WarpFrame, tiled_order
+from lead.simulator.rendering.backends.limits import FIRST_INSTANCE, FIRST_THREAD
+from lead.simulator.rendering.backends.pool import Placement, TrianglePool
+from lead.simulator.rendering.environment import Environment
+from lead.simulator.rendering.kernels import passes
+from lead.simulator.rendering.kernels.air import Tables, pack_environment
+from lead.simulator.rendering.kernels.noise import noise_table
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Light, Samples, Slots
+from lead.simulator.rendering.scene import Instances, Lights, RayHits, View
+from lead.simulator.scenery.mesh import Mesh
+
+_MAX_THREADS = 8
+_CHUNKS_PER_THREAD = 8
+_SMALL_LAUNCH = 4096
+_KEPT_ORDERS = 8
+_IDENTITY = np.eye(4, dtype=np.float32)
+
+
+class WarpBackend(ABC):
+    """Base of the back ends.
+
+    Args:
+        device: Warp device, `cpu` or `cuda:0`.
+        threads: Threads that share a launch on the CPU; None takes one per core, 8 at most.
+    """
+
+    name: str
+
+    def __init__(self, device: str, threads: int | None = None) -> None:
+        self.device = device
+        self.on_cuda = device != "cpu"
+        self._threads = 1 if self.on_cuda else min(threads or os.cpu_count() or 1, _MAX_THREADS)
+        self._workers = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
+        self.pool = TrianglePool(device)
+        self._prototypes: list[Placement] = []
+        self._tiles: dict[Hashable, tuple[int, Placement]] = {}
+        self._free_slots = list(range(FIRST_INSTANCE - 1, -1, -1))
+        self._prototype_of = np.zeros(0, np.int32)
+        self._rows = _SlotRows(FIRST_INSTANCE + 256)
+        self.slots = Slots()
+        self.tables = Tables()
+        self.tables.noise = wp.array(noise_table(), dtype=wp.float32, device=device)
+        self.set_atlas(np.full((2, 2, 3), 255, np.uint8))
+        self.environment = pack_environment(_noon())
+        self.casts_shadows = True
+        self.lights = wp.zeros(1, dtype=Light, device=device)
+        self.light_count = 0
+        self.generation = 0
+        """Rises with every change of the scene; frames of former generations are stale."""
+        self._rows_changed = True
+        self._orders: dict[tuple[int, int, int], wp.array] = {}
+
+    # -- scene ---------------------------------------------------------------------------------------------------
+
+    def add_prototype(self, mesh: Mesh) -> int:
+        """See `Backend.add_prototype`."""
+        number = len(self._prototypes)
+        self._prototypes.append(self.pool.add(mesh))
+        self._add_mesh(number, mesh)
+        return number
+
+    def set_tile(self, key: Hashable, mesh: Mesh, origin: NDArray[np.float64], state: int = 0) -> None:
+        """See `Backend.set_tile`."""
+        self.drop_tile(key)
+        if not len(mesh):
+            return
+        if not self._free_slots:
+            raise ValueError(f"there is no room for more than {FIRST_INSTANCE} tiles")
+        slot = self._free_slots.pop()
+        placement = self.pool.add(mesh)
+        self._tiles[key] = slot, placement
+        pose = _IDENTITY.copy()
+        pose[:3, 3] = origin
+        rows = self._rows
+        rows.first_triangle[slot] = placement.first_triangle
+        rows.normal_matrix[slot] = np.eye(3)
+        rows.tint[slot] = 1.0
+        rows.state[slot] = state
+        rows.actor_id[slot] = 0
+        rows.to_previous[slot] = _IDENTITY
+        self._add_mesh(-1 - slot, mesh)
+        self._place(slot, -1 - slot, pose)
+        self._touch()
+
+    def set_tile_state(self, key: Hashable, state: int) -> None:
+        """See `Backend.set_tile_state`."""
+        if key in self._tiles:
+            self._rows.state[self._tiles[key][0]] = state
+            self._touch()
+
+    def drop_tile(self, key: Hashable) -> None:
+        """See `Backend.drop_tile`."""
+        if key in self._tiles:
+            slot, placement = self._tiles.pop(key)
+            self._clear(slot)
+            self._drop_mesh(-1 - slot)
+            self.pool.remove(placement)
+            self._free_slots.append(slot)
+            self._touch()
+
+    def set_atlas(self, pixels: NDArray[np.uint8]) -> None:
+        """See `Backend.set_atlas`."""
+        wide = pixels.astype(np.uint32)
+        packed = wide[..., 0] | wide[..., 1] << 8 | wide[..., 2] << 16
+        self.tables.atlas = wp.array(packed.ravel(), dtype=wp.uint32, device=self.device)
+        self.tables.atlas_height, self.tables.atlas_width = packed.shape
+
+    def triangles(self) -> int:
+        """Triangles of all tiles and prototypes."""
+        tiles = sum(placement.triangles for _, placement in self._tiles.values())
+        return tiles + sum(placement.triangles for placement in self._prototypes)
+
+    def update(self, instances: Instances, environment: Environment, lights: Lights) -> None:
+        """See `Backend.update`."""
+        self._update_instances(instances)
+        self.environment = pack_environment(environment)
+        self.casts_shadows = environment.casts_shadows
+        self.light_count = len(lights)
+        if len(lights):
+            rows = np.zeros(len(lights), Light.numpy_dtype())
+            for name in ("position", "direction", "color", "cos_inner", "cos_outer", "range_m"):
+                rows[name] = getattr(lights, name)
+            self.lights = wp.array(rows, dtype=Light, device=self.device)
+        self._touch()
+
+    def _update_instances(self, instances: Instances) -> None:
+        count, before = len(instances), len(self._prototype_of)
+        self._rows.reserve(FIRST_INSTANCE + count)
+        part = slice(FIRST_INSTANCE, FIRST_INSTANCE + count)
+        rows = self._rows
+        if count:
+            firsts = np.array([placement.first_triangle for placement in self._prototypes], np.int32)
+            inverse = np.linalg.inv(instances.transform.astype(np.float64))
+            rows.first_triangle[part] = firsts[instances.prototype]
+            rows.normal_matrix[part] = inverse[:, :3, :3].transpose(0, 2, 1)
+            rows.tint[part] = instances.tint
+            rows.state[part] = instances.state
+            rows.actor_id[part] = instances.actor_id
+            rows.to_previous[part] = instances.previous.astype(np.float64) @ inverse
+            self._place_instances(instances, inverse)
+        for slot in range(FIRST_INSTANCE + count, FIRST_INSTANCE + before):
+            self._clear(slot)
+        self._prototype_of = instances.prototype.copy()
+
+    def _touch(self) -> None:
+        self.generation += 1
+        self._rows_changed = True
+
+    def _sync(self) -> None:
+        """Bring slots and acceleration structure up to date on the device before rays are cast."""
+        if not self._rows_changed:
+            return
+        self._rows_changed = False
+        for name, values in vars(self._rows).items():
+            kind = _ROW_TYPES[name]
+            target = getattr(self.slots, name)
+            if target is None or len(target) != len(values):
+                setattr(self.slots, name, wp.array(values, dtype=kind, device=self.device))
+            else:
+                target.assign(values)
+        self._commit()
+
+    # -- rays ----------------------------------------------------------------------------------------------------
+
+    def render(self, views: Sequence[View], *, antialias: bool = False) -> WarpFrame:
+        """See `Backend.render`."""
+        self._sync()
+        return WarpFrame(self, views, antialias)
+
+    def cast(self, origin: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float) -> RayHits:
+        """See `Backend.cast`."""
+        self._sync()
+        count = len(directions)
+        if not count:
+            empty = np.zeros(0, np.float32)
+            return RayHits(empty, empty, np.zeros(0, np.uint8), np.zeros(0, np.uint32), np.zeros(0, np.int32))
+        rays = wp.array(np.ascontiguousarray(directions, np.float32), dtype=wp.vec3, device=self.device)
+        hits = self.new_hits(count)
+        facets = self._empty(count, wp.vec3)
+        cosine = self._empty(count, wp.float32)
+        self._trace_rays(wp.vec3(*origin.tolist()), rays, float(max_range_m), hits, facets)
+        label, object_id, instance = self.identify(hits, count, miss_label=0)
+        self.launch(passes.incidence, count, [rays, FIRST_THREAD, float(max_range_m), self.slots, facets, hits, cosine])
+        return RayHits(hits.t.numpy(), cosine.numpy(), label.numpy(), object_id.numpy(), instance.numpy())
+
+    def pixel_order(self, views: int, rows: int, width: int) -> wp.array:
+        """Order in which pixels are looked at, kept for the next frame of that shape."""
+        key = views, rows, width
+        if key not in self._orders:
+            if len(self._orders) >= _KEPT_ORDERS:
+                self._orders.pop(next(iter(self._orders)))
+            self._orders[key] = wp.array(tiled_order(*key), dtype=wp.int32, device=self.device)
+        return self._orders[key]
+
+    def identify(self, hits: Hits, count: int, miss_label: int) -> tuple[wp.array, wp.array, wp.array]:
+        """Label, object and instance arrays of hits."""
+        found = self._empty(count, wp.uint8), self._empty(count, wp.uint32), self._empty(count, wp.int32)
+        inputs = [FIRST_THREAD, self.pool.data, self.slots, FIRST_INSTANCE, miss_label, hits, *found]
+        self.launch(passes.identities, count, inputs)
+        return found
+
+    def new_hits(self, count: int) -> Hits:
+        """Room for hits."""
+        hits = Hits()
+        hits.t, hits.slot = self._empty(count, wp.float32), self._empty(count, wp.int32)
+        hits.face, hits.weights = self._empty(count, wp.int32), self._empty(count, wp.vec2)
+        return hits
+
+    def new_samples(self, count: int) -> Samples:
+        """Room for attributes of hits."""
+        samples = Samples()
+        samples.normal, samples.albedo = self._empty(count, wp.vec3), self._empty(count, wp.vec3)
+        samples.uv, samples.info = self._empty(count, wp.vec2), self._empty(count, wp.uint32)
+        samples.shadow = self._empty(count, wp.float32)
+        return samples
+
+    def _empty(self, count: int, kind: Any) -> wp.array:
+        return wp.empty(count, dtype=kind, device=self.device)
+
+    def launch(self, kernel: wp.Kernel, count: int, inputs: list[Any]) -> None:
+        """Run a kernel over `count` threads; `FIRST_THREAD` among the inputs stands for the first thread of a chunk."""
+
+        def run(first: int, size: int) -> None:
+            wp.launch(kernel, size, [first if item is FIRST_THREAD else item for item in inputs], device=self.device)
+
+        if self._workers is None or count < _SMALL_LAUNCH:
+            run(0, count)
+            return
+        # The first launch may compile; several at once would compile several times.
+        kernel.module.load(self.device)
+        chunks = self._threads * _CHUNKS_PER_THREAD
+        bounds = [count * part // chunks for part in range(chunks + 1)]
+        jobs = [self._workers.submit(run, low, high - low) for low, high in zip(bounds, bounds[1:], strict=False)]
+        for job in jobs:
+            job.result()
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        if self._workers is not None:
+            self._workers.shutdown()
+
+    # -- what a back end adds ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _add_mesh(self, key: int, mesh: Mesh) -> None:
+        """Build the acceleration structure of a mesh: prototypes have keys from 0, tiles negative ones."""
+
+    @abstractmethod
+    def _drop_mesh(self, key: int) -> None:
+        """Release a mesh."""
+
+    @abstractmethod
+    def _place(self, slot: int, key: int, pose: NDArray[np.float32]) -> None:
+        """Show a mesh in a slot at a pose (4, 4)."""
+
+    @abstractmethod
+    def _place_instances(self, instances: Instances, inverse: NDArray[np.float64]) -> None:
+        """Show all instances in the slots from `FIRST_INSTANCE` on; `inverse` are their inverted poses."""
+
+    @abstractmethod
+    def _clear(self, slot: int) -> None:
+        """Empty a slot."""
+
+    @abstractmethod
+    def _commit(self) -> None:
+        """Make the changes of slots visible to rays."""
+
+    @abstractmethod
+    def trace_cameras(self, cameras: Cameras, hits: Hits) -> None:
+        """First hits of camera rays."""
+
+    @abstractmethod
+    def trace_shadows(self, cameras: Cameras, hits: Hits, samples: Samples) -> None:
+        """Fill in which hits the sun reaches."""
+
+    @abstractmethod
+    def _trace_rays(
+        self, origin: wp.vec3, directions: wp.array, far_m: float, hits: Hits, facets: wp.array
+    ) -> None:
+        """First hits of rays from one point and the object-space normals of what they hit."""
+
+
+class _SlotRows:
+    """Host copy of `Slots`."""
+
+    def __init__(self, capacity: int) -> None:
+        self.first_triangle = np.zeros(capacity, np.int32)
+        self.normal_matrix = np.zeros((capacity, 3, 3), np.float32)
+        self.tint = np.ones((capacity, 3), np.float32)
+        self.state = np.zeros(capacity, np.uint32)
+        self.actor_id = np.zeros(capacity, np.uint32)
+        self.to_previous = np.zeros((capacity, 4, 4), np.float32)
+
+    def reserve(self, capacity: int) -> None:
+        """Make room for that many slots."""
+        if capacity > len(self.state):
+            for name, values in list(vars(self).items()):
+                grown = np.zeros((2 * capacity, *values.shape[1:]), values.dtype)
+                grown[: len(values)] = values
+                setattr(self, name, grown)
+
+
+_ROW_TYPES = {
+    "first_triangle": wp.int32,
+    "normal_matrix": wp.mat33,
+    "tint": wp.vec3,
+    "state": wp.uint32,
+    "actor_id": wp.uint32,
+    "to_previous": wp.mat44,
+}
+
+
+def _noon() -> Environment:
+    from lead.simulator.rendering.environment import environment_from_weather
+    from lead.simulator.world.weather import WeatherParameters
+
+    return environment_from_weather(WeatherParameters(), 0.0)

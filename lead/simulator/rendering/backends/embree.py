@@ -1,0 +1,82 @@
+"""Warp on the CPU with Embree's ray packets: four to five times as fast as Warp's own tracing there."""
+
+from __future__ import annotations
+
+import numpy as np
+import warp as wp
+from numpy.typing import NDArray
+
+from lead.simulator.rendering.backends.base import WarpBackend
+from lead.simulator.rendering.backends.embree_library import EmbreeScene, function_address
+from lead.simulator.rendering.backends.limits import (
+    FIRST_INSTANCE,
+    FIRST_THREAD,
+    RAY_START_M,
+    SHADOW_DEPTH_M,
+    SHADOW_FAR_M,
+)
+from lead.simulator.rendering.kernels import packets
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Samples
+from lead.simulator.rendering.scene import FAR_M, NEAR_M, Instances
+from lead.simulator.scenery.mesh import Mesh
+
+
+class EmbreeBackend(WarpBackend):
+    """See the module.
+
+    Args:
+        threads: Threads that share a launch; None takes one per core, 8 at most.
+    """
+
+    name = "embree"
+
+    def __init__(self, threads: int | None = None) -> None:
+        super().__init__("cpu", threads)
+        self._scene = EmbreeScene()
+        self._intersect = function_address("rtcIntersect8")
+        self._occluded = function_address("rtcOccluded8")
+
+    def _add_mesh(self, key: int, mesh: Mesh) -> None:
+        self._scene.add_mesh(key, mesh.vertices, mesh.triangles)
+
+    def _drop_mesh(self, key: int) -> None:
+        self._scene.drop_mesh(key)
+
+    def _place(self, slot: int, key: int, pose: NDArray[np.float32]) -> None:
+        self._scene.place(slot, key, np.ascontiguousarray(pose.T, np.float32))
+
+    def _place_instances(self, instances: Instances, inverse: NDArray[np.float64]) -> None:
+        columns = np.ascontiguousarray(instances.transform.transpose(0, 2, 1), np.float32)
+        for index, prototype in enumerate(instances.prototype.tolist()):
+            self._scene.place(FIRST_INSTANCE + index, prototype, columns[index])
+
+    def _clear(self, slot: int) -> None:
+        self._scene.clear(slot)
+
+    def _commit(self) -> None:
+        self._scene.commit()
+
+    def trace_cameras(self, cameras: Cameras, hits: Hits) -> None:
+        """See `WarpBackend.trace_cameras`."""
+        inputs = [self._intersect, self._scene.handle, self._scene.coherent_arguments, cameras, FIRST_THREAD]
+        self.launch(packets.camera_packets, _packets(cameras.count), [*inputs, NEAR_M, FAR_M, hits])
+
+    def trace_shadows(self, cameras: Cameras, hits: Hits, samples: Samples) -> None:
+        """See `WarpBackend.trace_shadows`."""
+        inputs = [self._occluded, self._scene.handle, self._scene.coherent_arguments, cameras, FIRST_THREAD]
+        inputs += [self.environment.sun_direction, SHADOW_DEPTH_M, SHADOW_FAR_M, hits, samples]
+        self.launch(packets.shadow_packets, _packets(cameras.count), inputs)
+
+    def _trace_rays(self, origin: wp.vec3, directions: wp.array, far_m: float, hits: Hits, facets: wp.array) -> None:
+        count = len(directions)
+        inputs = [self._intersect, self._scene.handle, origin, directions, count, FIRST_THREAD]
+        self.launch(packets.ray_packets, _packets(count), [*inputs, RAY_START_M, far_m, hits, facets])
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        super().close()
+        self._scene.close()
+
+
+def _packets(rays: int) -> int:
+    return -(-rays // packets.LANES)

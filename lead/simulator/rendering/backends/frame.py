@@ -1,0 +1,209 @@
+"""Views traced together, and what can be asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import warp as wp
+from numpy.typing import NDArray
+
+from lead.simulator.rendering.backends.limits import EXTRA_SAMPLES, FIRST_THREAD, MAX_PIXELS
+from lead.simulator.rendering.kernels import passes
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Samples
+from lead.simulator.rendering.scene import ColorStyle, GroundTruth, View
+from lead.simulator.scenery.materials import Label
+
+if TYPE_CHECKING:
+    from lead.simulator.rendering.backends.base import WarpBackend
+
+Array = NDArray[Any]
+
+
+class _Band:
+    """Some rows of some views, traced; attributes and shadows follow when they are needed."""
+
+    def __init__(self, backend: WarpBackend, views: Sequence[View], first_row: int, rows: int) -> None:
+        self.backend = backend
+        self.views, self.rows = views, rows
+        width = views[0].width_px
+        self.count = len(views) * rows * width
+        order = backend.pixel_order(len(views), rows, width)
+        self.cameras = _cameras(backend.device, views, first_row, rows, order, order, self.count)
+        self.hits: Hits = backend.new_hits(self.count)
+        backend.trace_cameras(self.cameras, self.hits)
+        self._samples: Samples | None = None
+        self._shadowed = False
+
+    def samples(self, shadows: bool) -> Samples:
+        """Attributes of the hits."""
+        backend = self.backend
+        if self._samples is None:
+            self._samples = backend.new_samples(self.count)
+            inputs = [self.cameras, FIRST_THREAD, backend.pool.data, backend.slots, self.hits, self._samples]
+            backend.launch(passes.attributes, self.count, inputs)
+        if shadows and not self._shadowed:
+            self._shadowed = True
+            if backend.casts_shadows:
+                backend.trace_shadows(self.cameras, self.hits, self._samples)
+            else:
+                self._samples.shadow.zero_()
+        return self._samples
+
+    def split(self, values: Array) -> list[Array]:
+        """One array (rows, width, ...) per view."""
+        return list(values.reshape(len(self.views), self.rows, self.views[0].width_px, *values.shape[1:]))
+
+
+def _cameras(
+    device: str, views: Sequence[View], first_row: int, rows: int, pixel: wp.array, store: wp.array, count: int
+) -> Cameras:
+    cameras = Cameras()
+    cameras.position = wp.array(np.array([view.location for view in views], np.float32), dtype=wp.vec3, device=device)
+    turns = np.array([view.rotation for view in views], np.float32)
+    cameras.rotation = wp.array(turns, dtype=wp.mat33, device=device)
+    focal = np.array([view.focal_px for view in views], np.float32)
+    cameras.focal_px = wp.array(focal, dtype=wp.float32, device=device)
+    cameras.width, cameras.height = views[0].width_px, views[0].height_px
+    cameras.first_row, cameras.rows = first_row, rows
+    cameras.pixel, cameras.store, cameras.count = pixel, store, count
+    cameras.shift = wp.vec2(0.0, 0.0)
+    return cameras
+
+
+class WarpFrame:
+    """See `lead.simulator.rendering.backend.Frame`. Small frames keep what they traced, large ones trace again.
+
+    Args:
+        backend: Draws; must not be updated before the last question.
+        views: Of equal width and height.
+        antialias: Whether edges in colours are smoothed.
+
+    Raises:
+        ValueError: There are no views, or their sizes differ.
+    """
+
+    def __init__(self, backend: WarpBackend, views: Sequence[View], antialias: bool) -> None:
+        if len({(view.width_px, view.height_px) for view in views}) != 1:
+            raise ValueError("views that are rendered together must be of one size")
+        self._backend, self._views, self._antialias = backend, list(views), antialias
+        self._generation = backend.generation
+        self._kept: _Band | None = None
+        self._truth: list[GroundTruth] | None = None
+
+    def _bands(self) -> Iterator[tuple[slice, _Band]]:
+        """All parts, each with the views that it belongs to."""
+        if self._generation != self._backend.generation:
+            raise RuntimeError("the scene was updated after this frame was rendered")
+        width, height = self._views[0].width_px, self._views[0].height_px
+        if len(self._views) * width * height <= MAX_PIXELS:
+            if self._kept is None:
+                self._kept = _Band(self._backend, self._views, 0, height)
+            yield slice(0, len(self._views)), self._kept
+            return
+        step = max(MAX_PIXELS // width, 1)
+        for index, view in enumerate(self._views):
+            for first in range(0, height, step):
+                yield slice(index, index + 1), _Band(self._backend, [view], first, min(step, height - first))
+
+    def _collect(self, parts: Iterator[tuple[slice, list[Array]]]) -> list[Array]:
+        """Joins the bands of every view."""
+        found: list[list[Array]] = [[] for _ in self._views]
+        for views, arrays in parts:
+            for index, array in zip(range(views.start, views.stop), arrays, strict=True):
+                found[index].append(array)
+        return [arrays[0] if len(arrays) == 1 else np.concatenate(arrays) for arrays in found]
+
+    def ground_truth(self) -> list[GroundTruth]:
+        """See `Frame.ground_truth`."""
+        if self._truth is None:
+            backend = self._backend
+            columns: list[list[list[Array]]] = [[[] for _ in self._views] for _ in range(4)]
+            for views, band in self._bands():
+                ids = backend.identify(band.hits, band.count, miss_label=int(Label.SKY))
+                for column, array in zip(columns, (band.hits.t, *ids), strict=True):
+                    for index, part in zip(range(views.start, views.stop), band.split(array.numpy()), strict=True):
+                        column[index].append(part)
+            joined = [[np.concatenate(parts) for parts in column] for column in columns]
+            self._truth = [GroundTruth(*fields) for fields in zip(*joined, strict=True)]
+        return self._truth
+
+    def normals(self) -> list[NDArray[np.float32]]:
+        """See `Frame.normals`."""
+        return self._collect(
+            (views, band.split(band.samples(shadows=False).normal.numpy())) for views, band in self._bands()
+        )
+
+    def flow(self, previous_views: Sequence[View]) -> list[NDArray[np.float32]]:
+        """See `Frame.flow`."""
+        return self._collect(
+            (views, band.split(self._motion(band, previous_views[views]))) for views, band in self._bands()
+        )
+
+    def _motion(self, band: _Band, previous_views: Sequence[View]) -> Array:
+        backend = self._backend
+        before = _cameras(backend.device, previous_views, 0, 1, band.cameras.pixel, band.cameras.store, 0)
+        flow = wp.empty(band.count, dtype=wp.vec2, device=backend.device)
+        inputs = [band.cameras, FIRST_THREAD, before.position, before.rotation, backend.slots, band.hits, flow]
+        backend.launch(passes.motion, band.count, inputs)
+        return np.asarray(flow.numpy())
+
+    def color(self, style: ColorStyle) -> list[NDArray[np.uint8]]:
+        """See `Frame.color`."""
+        return self._collect((views, band.split(self._colored(band, style))) for views, band in self._bands())
+
+    def _colored(self, band: _Band, style: ColorStyle) -> Array:
+        backend = self._backend
+        pixels = wp.empty(band.count, dtype=wp.uint32, device=backend.device)
+        samples = band.samples(shadows=True)
+        self._shade(band.cameras, band.count, band.hits, samples, style, pixels)
+        if self._antialias:
+            self._smooth(band, samples, style, pixels)
+        return np.ascontiguousarray(pixels.numpy()).view(np.uint8).reshape(-1, 4)
+
+    def _shade(
+        self, cameras: Cameras, count: int, hits: Hits, samples: Samples, style: ColorStyle, pixels: wp.array
+    ) -> None:
+        backend = self._backend
+        inputs = [cameras, FIRST_THREAD, backend.environment, backend.tables, backend.lights, backend.light_count]
+        inputs += [hits, samples, style.gamma, style.exposure, int(style.effects), pixels]
+        backend.launch(passes.colors, count, inputs)
+
+    def _smooth(self, band: _Band, samples: Samples, style: ColorStyle, pixels: wp.array) -> None:
+        """Look at edge pixels again with more rays, and average."""
+        backend, device = self._backend, self._backend.device
+        flags = wp.empty(band.count, dtype=wp.uint8, device=device)
+        inputs = [self._views[0].width_px, band.rows, FIRST_THREAD, band.hits, samples, flags]
+        backend.launch(passes.edges, band.count, inputs)
+        # Sorted, so that the packets of neighbouring pixels stay together and the result is the same every time.
+        picked = np.flatnonzero(flags.numpy()).astype(np.int32)
+        if not len(picked):
+            return
+        count = len(picked)
+        chosen = wp.array(picked, dtype=wp.int32, device=device)
+        extra = wp.empty(count * len(EXTRA_SAMPLES), dtype=wp.uint32, device=device)
+        hits, finer = backend.new_hits(count), backend.new_samples(count)
+        store = wp.array(np.arange(count, dtype=np.int32), dtype=wp.int32, device=device)
+        cameras = _cameras(device, band.views, band.cameras.first_row, band.rows, chosen, store, count)
+        for turn, (right, down) in enumerate(EXTRA_SAMPLES):
+            cameras.shift = wp.vec2(right, down)
+            backend.trace_cameras(cameras, hits)
+            inputs = [cameras, FIRST_THREAD, backend.pool.data, backend.slots, hits, finer]
+            backend.launch(passes.attributes, count, inputs)
+            if backend.casts_shadows:
+                backend.trace_shadows(cameras, hits, finer)
+            else:
+                finer.shadow.zero_()
+            self._shade(cameras, count, hits, finer, style, extra[turn * count : (turn + 1) * count])
+        wp.launch(passes.accumulate, count, [pixels, chosen, extra, count, len(EXTRA_SAMPLES)], device=device)
+
+
+def tiled_order(views: int, rows: int, width: int) -> NDArray[np.int32]:
+    """Pixel numbers in blocks of four by two, so that eight neighbours share a packet; int32 (views * rows * width)."""
+    row, column = np.indices((rows, width), dtype=np.int32)
+    block = (row // 2) * ((width + 3) // 4) + column // 4
+    order = np.lexsort((((row % 2) * 4 + column % 4).ravel(), block.ravel())).astype(np.int32)
+    return (order[None] + np.arange(views, dtype=np.int32)[:, None] * np.int32(rows * width)).ravel()
+
+

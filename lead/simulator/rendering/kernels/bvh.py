@@ -1,0 +1,134 @@
+"""Rays through Warp's own acceleration structures: a tree over the slots, and one per mesh. For CUDA and any CPU."""
+
+from __future__ import annotations
+
+import warp as wp
+
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Samples, sample_direction
+
+
+@wp.struct
+class BvhScene:
+    """Slots as the tracer sees them; `member` are the slots that are in use, in the order of the tree's leaves."""
+
+    tree: wp.uint64
+    member: wp.array(dtype=wp.int32)
+    mesh: wp.array(dtype=wp.uint64)
+    to_local: wp.array(dtype=wp.mat33)
+    origin: wp.array(dtype=wp.vec3)
+
+
+@wp.struct
+class Nearest:
+    """The nearest hit of one ray."""
+
+    t: wp.float32
+    slot: wp.int32
+    face: wp.int32
+    u: wp.float32
+    v: wp.float32
+    facet: wp.vec3
+
+
+@wp.func
+def _nearest(scene: BvhScene, origin: wp.vec3, direction: wp.vec3, near_m: wp.float32, far_m: wp.float32) -> Nearest:
+    best = Nearest()
+    best.t = far_m
+    best.slot = int(-1)
+    start = origin + direction * near_m
+    query = wp.bvh_query_ray(scene.tree, start, direction)
+    leaf = wp.int32(0)
+    while wp.bvh_query_next(query, leaf):
+        slot = scene.member[leaf]
+        matrix = scene.to_local[slot]
+        local_start = matrix * (start - scene.origin[slot])
+        local_way = matrix * direction
+        found = wp.mesh_query_ray(scene.mesh[slot], local_start, local_way, best.t - near_m)
+        if found.result:
+            if found.t + near_m < best.t:
+                best.t = found.t + near_m
+                best.slot = slot
+                best.face = found.face
+                best.u = found.u
+                best.v = found.v
+                best.facet = found.normal
+    return best
+
+
+@wp.func
+def _blocked(scene: BvhScene, origin: wp.vec3, direction: wp.vec3, far_m: wp.float32) -> wp.float32:
+    query = wp.bvh_query_ray(scene.tree, origin, direction)
+    leaf = wp.int32(0)
+    reached = wp.float32(1.0)
+    while wp.bvh_query_next(query, leaf):
+        if reached > 0.5:
+            slot = scene.member[leaf]
+            matrix = scene.to_local[slot]
+            if wp.mesh_query_ray_anyhit(
+                scene.mesh[slot], matrix * (origin - scene.origin[slot]), matrix * direction, far_m
+            ):
+                reached = wp.float32(0.0)
+    return reached
+
+
+@wp.kernel(enable_backward=False)
+def camera_rays(
+    scene: BvhScene, cameras: Cameras, first: wp.int32, near_m: wp.float32, far_m: wp.float32, hits: Hits
+) -> None:
+    """First hits of camera rays; one thread per sample."""
+    sample = wp.tid() + first
+    pixel = cameras.pixel[sample]
+    view = pixel / (cameras.width * cameras.rows)
+    best = _nearest(scene, cameras.position[view], sample_direction(cameras, pixel), near_m, far_m)
+    target = cameras.store[sample]
+    hits.t[target] = best.t
+    hits.slot[target] = best.slot
+    hits.face[target] = best.face
+    hits.weights[target] = wp.vec2(best.u, best.v)
+
+
+@wp.kernel(enable_backward=False)
+def shadow_rays(
+    scene: BvhScene,
+    cameras: Cameras,
+    first: wp.int32,
+    sun: wp.vec3,
+    max_depth_m: wp.float32,
+    shadow_far_m: wp.float32,
+    hits: Hits,
+    samples: Samples,
+) -> None:
+    """Whether the sun reaches what the camera rays hit; one thread per sample."""
+    sample = wp.tid() + first
+    target = cameras.store[sample]
+    normal = samples.normal[target]
+    depth = hits.t[target]
+    reached = wp.float32(0.0)
+    if wp.dot(normal, sun) > 0.0:
+        reached = wp.float32(1.0)
+        if depth < max_depth_m:
+            pixel = cameras.pixel[sample]
+            view = pixel / (cameras.width * cameras.rows)
+            point = cameras.position[view] + sample_direction(cameras, pixel) * depth
+            reached = _blocked(scene, point + normal * (0.02 + 0.0003 * depth), sun, shadow_far_m)
+    samples.shadow[target] = reached
+
+
+@wp.kernel(enable_backward=False)
+def plain_rays(
+    scene: BvhScene,
+    origin: wp.vec3,
+    directions: wp.array(dtype=wp.vec3),
+    first: wp.int32,
+    near_m: wp.float32,
+    far_m: wp.float32,
+    hits: Hits,
+    facets: wp.array(dtype=wp.vec3),
+) -> None:
+    """First hits of rays from one point, with the (object space) normals of the triangles hit."""
+    ray = wp.tid() + first
+    best = _nearest(scene, origin, directions[ray], near_m, far_m)
+    hits.t[ray] = best.t
+    hits.slot[ray] = best.slot
+    hits.face[ray] = best.face
+    facets[ray] = best.facet

@@ -1,0 +1,217 @@
+"""Rays in packets of eight through Embree, called from inside Warp's CPU kernels.
+
+The C++ snippets fill a packet, call the library through a raw function pointer and scatter the answer. They exist in
+a module of their own, because CUDA must never compile them. The layout of a packet is Embree 4's: a structure of
+arrays over eight lanes, 32-byte aligned.
+"""
+
+from __future__ import annotations
+
+import warp as wp
+
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Samples
+
+LANES = 8
+
+_PACKETS = """
+    struct alignas(32) Ray8 {
+        float ox[8], oy[8], oz[8], near_[8], dx[8], dy[8], dz[8], time[8], far_[8];
+        unsigned mask[8], id[8], flags[8];
+    };
+    struct alignas(32) Hit8 {
+        Ray8 ray;
+        float nx[8], ny[8], nz[8], u[8], v[8];
+        unsigned face[8], geometry[8], slot[8], slot_part[8];
+    };
+    alignas(32) int valid[8];
+"""
+# The same rays as `structs.sample_direction`, which native code cannot call.
+_CAMERA_RAY = """
+        int view = pixel / per_view, rest = pixel - view * per_view;
+        int row = rest / cameras.width, column = rest - row * cameras.width;
+        float focal = cameras.focal_px.data[view];
+        float right = (column + 0.5f + cameras.shift[0] - 0.5f * cameras.width) / focal;
+        float up = (0.5f * cameras.height - (row + cameras.first_row) - 0.5f - cameras.shift[1]) / focal;
+        const wp::mat33& m = cameras.rotation.data[view];
+        wp::vec3 o = cameras.position.data[view];
+        wp::vec3 d(m.data[0][0] + m.data[0][1] * right + m.data[0][2] * up,
+                   m.data[1][0] + m.data[1][1] * right + m.data[1][2] * up,
+                   m.data[2][0] + m.data[2][1] * right + m.data[2][2] * up);
+"""
+
+_CAMERA_SNIPPET = f"""
+    {_PACKETS}
+    Hit8 p;
+    int last = cameras.count - 1, per_view = cameras.width * cameras.rows;
+    for (int k = 0; k < 8; ++k) {{
+        int i = 8 * packet + k;
+        valid[k] = i <= last ? -1 : 0;
+        int pixel = cameras.pixel.data[i <= last ? i : last];
+        {_CAMERA_RAY}
+        p.ray.ox[k] = o[0]; p.ray.oy[k] = o[1]; p.ray.oz[k] = o[2];
+        p.ray.dx[k] = d[0]; p.ray.dy[k] = d[1]; p.ray.dz[k] = d[2];
+        p.ray.near_[k] = near_m; p.ray.far_[k] = far_m; p.ray.time[k] = 0.f;
+        p.ray.mask[k] = 0xffffffffu; p.ray.id[k] = 0; p.ray.flags[k] = 0;
+        p.geometry[k] = 0xffffffffu; p.slot[k] = 0xffffffffu;
+    }}
+    ((void (*)(const int*, unsigned long long, Hit8*, void*))function)(valid, scene, &p, (void*)arguments);
+    for (int k = 0; k < 8; ++k) {{
+        int i = 8 * packet + k;
+        if (i > last) break;
+        int j = cameras.store.data[i];
+        bool miss = p.geometry[k] == 0xffffffffu;
+        hits.t.data[j] = miss ? far_m : p.ray.far_[k];
+        hits.slot.data[j] = miss ? -1 : (int)p.slot[k];
+        hits.face.data[j] = (int)p.face[k];
+        hits.weights.data[j] = wp::vec2(1.f - p.u[k] - p.v[k], p.u[k]);
+    }}
+"""
+
+_SHADOW_SNIPPET = f"""
+    {_PACKETS}
+    Ray8 r;
+    int last = cameras.count - 1, per_view = cameras.width * cameras.rows, any = 0;
+    for (int k = 0; k < 8; ++k) {{
+        int i = 8 * packet + k;
+        int pixel = cameras.pixel.data[i <= last ? i : last];
+        int j = cameras.store.data[i <= last ? i : last];
+        {_CAMERA_RAY}
+        wp::vec3 n = samples.normal.data[j];
+        float t = hits.t.data[j];
+        float facing = n[0] * sun[0] + n[1] * sun[1] + n[2] * sun[2];
+        bool cast = i <= last && facing > 0.f && t < max_depth_m;
+        if (i <= last) samples.shadow.data[j] = facing > 0.f ? 1.f : 0.f;
+        valid[k] = cast ? -1 : 0;
+        any |= valid[k];
+        float lift = 0.02f + 0.0003f * t;
+        r.ox[k] = o[0] + t * d[0] + lift * n[0];
+        r.oy[k] = o[1] + t * d[1] + lift * n[1];
+        r.oz[k] = o[2] + t * d[2] + lift * n[2];
+        r.dx[k] = sun[0]; r.dy[k] = sun[1]; r.dz[k] = sun[2];
+        r.near_[k] = 0.f; r.far_[k] = shadow_far_m; r.time[k] = 0.f;
+        r.mask[k] = 0xffffffffu; r.id[k] = 0; r.flags[k] = 0;
+    }}
+    if (any) {{
+        ((void (*)(const int*, unsigned long long, Ray8*, void*))function)(valid, scene, &r, (void*)arguments);
+        for (int k = 0; k < 8; ++k)
+            if (valid[k]) samples.shadow.data[cameras.store.data[8 * packet + k]] = r.far_[k] < 0.f ? 0.f : 1.f;
+    }}
+"""
+
+_RAY_SNIPPET = f"""
+    {_PACKETS}
+    Hit8 p;
+    for (int k = 0; k < 8; ++k) {{
+        int i = 8 * packet + k;
+        valid[k] = i < count ? -1 : 0;
+        wp::vec3 d = directions.data[i < count ? i : count - 1];
+        p.ray.ox[k] = origin[0]; p.ray.oy[k] = origin[1]; p.ray.oz[k] = origin[2];
+        p.ray.dx[k] = d[0]; p.ray.dy[k] = d[1]; p.ray.dz[k] = d[2];
+        p.ray.near_[k] = near_m; p.ray.far_[k] = far_m; p.ray.time[k] = 0.f;
+        p.ray.mask[k] = 0xffffffffu; p.ray.id[k] = 0; p.ray.flags[k] = 0;
+        p.geometry[k] = 0xffffffffu; p.slot[k] = 0xffffffffu;
+    }}
+    ((void (*)(const int*, unsigned long long, Hit8*, void*))function)(valid, scene, &p, nullptr);
+    for (int k = 0; k < 8 && 8 * packet + k < count; ++k) {{
+        int i = 8 * packet + k;
+        bool miss = p.geometry[k] == 0xffffffffu;
+        hits.t.data[i] = p.ray.far_[k];
+        hits.slot.data[i] = miss ? -1 : (int)p.slot[k];
+        hits.face.data[i] = (int)p.face[k];
+        facets.data[i] = wp::vec3(p.nx[k], p.ny[k], p.nz[k]);
+    }}
+"""
+
+
+@wp.func_native(_CAMERA_SNIPPET)
+def _camera_packet(
+    function: wp.uint64,
+    scene: wp.uint64,
+    arguments: wp.uint64,
+    cameras: Cameras,
+    packet: wp.int32,
+    near_m: wp.float32,
+    far_m: wp.float32,
+    hits: Hits,
+) -> None: ...
+
+
+@wp.func_native(_SHADOW_SNIPPET)
+def _shadow_packet(
+    function: wp.uint64,
+    scene: wp.uint64,
+    arguments: wp.uint64,
+    cameras: Cameras,
+    packet: wp.int32,
+    sun: wp.vec3,
+    max_depth_m: wp.float32,
+    shadow_far_m: wp.float32,
+    hits: Hits,
+    samples: Samples,
+) -> None: ...
+
+
+@wp.func_native(_RAY_SNIPPET)
+def _ray_packet(
+    function: wp.uint64,
+    scene: wp.uint64,
+    origin: wp.vec3,
+    directions: wp.array(dtype=wp.vec3),
+    count: wp.int32,
+    packet: wp.int32,
+    near_m: wp.float32,
+    far_m: wp.float32,
+    hits: Hits,
+    facets: wp.array(dtype=wp.vec3),
+) -> None: ...
+
+
+@wp.kernel(enable_backward=False)
+def camera_packets(
+    function: wp.uint64,
+    scene: wp.uint64,
+    arguments: wp.uint64,
+    cameras: Cameras,
+    first: wp.int32,
+    near_m: wp.float32,
+    far_m: wp.float32,
+    hits: Hits,
+) -> None:
+    """First hits of camera rays; one thread per packet."""
+    _camera_packet(function, scene, arguments, cameras, wp.tid() + first, near_m, far_m, hits)
+
+
+@wp.kernel(enable_backward=False)
+def shadow_packets(
+    function: wp.uint64,
+    scene: wp.uint64,
+    arguments: wp.uint64,
+    cameras: Cameras,
+    first: wp.int32,
+    sun: wp.vec3,
+    max_depth_m: wp.float32,
+    shadow_far_m: wp.float32,
+    hits: Hits,
+    samples: Samples,
+) -> None:
+    """Whether the sun reaches what the camera rays hit; one thread per packet."""
+    _shadow_packet(
+        function, scene, arguments, cameras, wp.tid() + first, sun, max_depth_m, shadow_far_m, hits, samples
+    )
+
+
+@wp.kernel(enable_backward=False)
+def ray_packets(
+    function: wp.uint64,
+    scene: wp.uint64,
+    origin: wp.vec3,
+    directions: wp.array(dtype=wp.vec3),
+    count: wp.int32,
+    first: wp.int32,
+    near_m: wp.float32,
+    far_m: wp.float32,
+    hits: Hits,
+    facets: wp.array(dtype=wp.vec3),
+) -> None:
+    """First hits of rays from one point, with the (unnormalised, object space) normals of the triangles hit."""
+    _ray_packet(function, scene, origin, directions, count, wp.tid() + first, near_m, far_m, hits, facets)

@@ -1,0 +1,282 @@
+"""What follows tracing, the same on every device: attributes, classes and ids, colours, edges, motion."""
+
+from __future__ import annotations
+
+import warp as wp
+
+from lead.simulator.rendering.kernels.shading import EnvironmentData, Tables, shade, sky, to_display
+from lead.simulator.rendering.kernels.structs import (
+    Cameras,
+    Hits,
+    Light,
+    Samples,
+    Slots,
+    Surface,
+    Triangles,
+    sample_direction,
+)
+
+NO_SURFACE = wp.constant(wp.uint32(0xFFFFFFFF))
+SKY_LABEL = wp.constant(11)
+LEVEL_BIT = wp.constant(wp.uint32(0x80000000))
+_PAINT = wp.constant(8)
+_LAMP = wp.constant(14)
+_EMISSIVE = wp.constant(15)
+_CLOTH = wp.constant(18)
+
+
+@wp.func
+def _decoded(color: wp.uint32) -> wp.vec3:
+    """Linear reflectance of a packed display colour."""
+    red = float(int(color & wp.uint32(255))) / 255.0
+    green = float(int((color >> wp.uint32(8)) & wp.uint32(255))) / 255.0
+    blue = float(int((color >> wp.uint32(16)) & wp.uint32(255))) / 255.0
+    return wp.vec3(red * red, green * green, blue * blue)
+
+
+@wp.kernel(enable_backward=False)
+def attributes(
+    cameras: Cameras, first: wp.int32, triangles: Triangles, slots: Slots, hits: Hits, samples: Samples
+) -> None:
+    """Normal, albedo, texture coordinates and material of what was hit."""
+    sample = wp.tid() + first
+    target = cameras.store[sample]
+    slot = hits.slot[target]
+    if slot < 0:
+        samples.info[target] = NO_SURFACE
+        samples.normal[target] = wp.vec3(0.0, 0.0, 0.0)
+    else:
+        triangle = slots.first_triangle[slot] + hits.face[target]
+        weights = hits.weights[target]
+        third = 1.0 - weights[0] - weights[1]
+        a = triangles.corner[3 * triangle]
+        b = triangles.corner[3 * triangle + 1]
+        c = triangles.corner[3 * triangle + 2]
+        normal = (
+            triangles.normal[a] * weights[0] + triangles.normal[b] * weights[1] + triangles.normal[c] * third
+        )
+        normal = wp.normalize(slots.normal_matrix[slot] * normal)
+        direction = sample_direction(cameras, cameras.pixel[sample])
+        if wp.dot(normal, direction) > 0.0:
+            normal = -normal
+        info = triangles.info[triangle]
+        material = int(info & wp.uint32(255))
+        albedo = _decoded(triangles.color[triangle])
+        lit = wp.uint32(0)
+        if material == _PAINT or material == _CLOTH:
+            albedo = wp.cw_mul(albedo, slots.tint[slot])
+        if material == _EMISSIVE:
+            lit = wp.uint32(1)
+        if material == _LAMP:
+            lit = (slots.state[slot] >> ((info >> wp.uint32(16)) & wp.uint32(31))) & wp.uint32(1)
+        samples.normal[target] = normal
+        samples.albedo[target] = albedo
+        samples.uv[target] = triangles.uv[a] * weights[0] + triangles.uv[b] * weights[1] + triangles.uv[c] * third
+        samples.info[target] = (info & wp.uint32(65535)) | (lit << wp.uint32(16))
+
+
+@wp.kernel(enable_backward=False)
+def identities(
+    first: wp.int32,
+    triangles: Triangles,
+    slots: Slots,
+    first_instance: wp.int32,
+    miss_label: wp.int32,
+    hits: Hits,
+    label: wp.array(dtype=wp.uint8),
+    object_id: wp.array(dtype=wp.uint32),
+    instance: wp.array(dtype=wp.int32),
+) -> None:
+    """Class, object and instance of every hit."""
+    index = wp.tid() + first
+    slot = hits.slot[index]
+    if slot < 0:
+        label[index] = wp.uint8(miss_label)
+        object_id[index] = wp.uint32(0)
+        instance[index] = -2
+    else:
+        triangle = slots.first_triangle[slot] + hits.face[index]
+        label[index] = wp.uint8((triangles.info[triangle] >> wp.uint32(8)) & wp.uint32(255))
+        identity = slots.actor_id[slot]
+        part = triangles.object_id[triangle]
+        if identity == wp.uint32(0) and part > 0:
+            identity = wp.uint32(part) | LEVEL_BIT
+        object_id[index] = identity
+        instance[index] = wp.max(slot - first_instance, -1)
+
+
+@wp.kernel(enable_backward=False)
+def incidence(
+    directions: wp.array(dtype=wp.vec3),
+    first: wp.int32,
+    far_m: wp.float32,
+    slots: Slots,
+    facets: wp.array(dtype=wp.vec3),
+    hits: Hits,
+    cosine: wp.array(dtype=wp.float32),
+) -> None:
+    """Cosine between reversed rays and the surfaces they hit; turns the distance of misses to infinity."""
+    ray = wp.tid() + first
+    slot = hits.slot[ray]
+    if slot < 0:
+        hits.t[ray] = wp.inf
+        cosine[ray] = 0.0
+    else:
+        normal = wp.normalize(slots.normal_matrix[slot] * facets[ray])
+        cosine[ray] = wp.abs(wp.dot(normal, directions[ray]))
+
+
+@wp.kernel(enable_backward=False)
+def colors(
+    cameras: Cameras,
+    first: wp.int32,
+    environment: EnvironmentData,
+    tables: Tables,
+    lights: wp.array(dtype=Light),
+    light_count: wp.int32,
+    hits: Hits,
+    samples: Samples,
+    gamma: wp.float32,
+    exposure: wp.float32,
+    effects: wp.int32,
+    pixels: wp.array(dtype=wp.uint32),
+) -> None:
+    """Display colours, packed as blue, green, red, alpha."""
+    sample = wp.tid() + first
+    pixel = cameras.pixel[sample]
+    target = cameras.store[sample]
+    per_view = cameras.width * cameras.rows
+    view = pixel / per_view
+    rest = pixel - view * per_view
+    row = rest / cameras.width
+    column = rest - row * cameras.width
+    direction = sample_direction(cameras, pixel)
+    info = samples.info[target]
+    radiance = wp.vec3(0.0, 0.0, 0.0)
+    if info == NO_SURFACE:
+        radiance = sky(environment, tables, wp.normalize(direction))
+    else:
+        surface = Surface()
+        surface.normal = samples.normal[target]
+        surface.albedo = samples.albedo[target]
+        surface.uv = samples.uv[target]
+        surface.material = int(info & wp.uint32(255))
+        surface.lit = float(int((info >> wp.uint32(16)) & wp.uint32(1)))
+        radiance = shade(
+            environment,
+            tables,
+            lights,
+            light_count,
+            cameras.position[view],
+            direction,
+            hits.t[target],
+            surface,
+            samples.shadow[target],
+        )
+    scale = 1.0 / float(cameras.height)
+    pixels[target] = to_display(
+        environment,
+        tables,
+        radiance * exposure,
+        float(column) * scale,
+        float(row + cameras.first_row) * scale,
+        gamma,
+        effects,
+    )
+
+
+@wp.kernel(enable_backward=False)
+def edges(
+    width: wp.int32,
+    rows: wp.int32,
+    first: wp.int32,
+    hits: Hits,
+    samples: Samples,
+    flags: wp.array(dtype=wp.uint8),
+) -> None:
+    """Marks pixels beside which the surface, its class or its orientation changes, or a thin shadow edge runs."""
+    index = wp.tid() + first
+    rest = index - (index / (width * rows)) * (width * rows)
+    row = rest / width
+    column = rest - row * width
+    mark = int(0)
+    info = samples.info[index]
+    depth = hits.t[index]
+    normal = samples.normal[index]
+    albedo = samples.albedo[index]
+    for side in range(4):
+        other = index
+        if side == 0 and column > 0:
+            other = index - 1
+        if side == 1 and column < width - 1:
+            other = index + 1
+        if side == 2 and row > 0:
+            other = index - width
+        if side == 3 and row < rows - 1:
+            other = index + width
+        if info != samples.info[other] or wp.abs(depth - hits.t[other]) > 0.08 * depth + 0.05:
+            mark = 1
+        elif info != NO_SURFACE:
+            if wp.dot(normal, samples.normal[other]) < 0.8 or wp.length(albedo - samples.albedo[other]) > 0.08:
+                mark = 1
+            if wp.abs(samples.shadow[index] - samples.shadow[other]) > 0.5:
+                mark = 1
+    flags[index] = wp.uint8(mark)
+
+
+@wp.kernel(enable_backward=False)
+def accumulate(
+    base: wp.array(dtype=wp.uint32),
+    picked: wp.array(dtype=wp.int32),
+    extra: wp.array(dtype=wp.uint32),
+    count: wp.int32,
+    per_pixel: wp.int32,
+) -> None:
+    """Averages each picked pixel with its extra samples, channel by channel, with rounding."""
+    index = wp.tid()
+    pixel = picked[index]
+    packed = wp.uint32(0)
+    for channel in range(4):
+        shift = wp.uint32(8 * channel)
+        total = int((base[pixel] >> shift) & wp.uint32(255))
+        for turn in range(per_pixel):
+            total += int((extra[turn * count + index] >> shift) & wp.uint32(255))
+        mean = (total + (per_pixel + 1) / 2) / (per_pixel + 1)
+        packed = packed | (wp.uint32(mean) << shift)
+    base[pixel] = packed
+
+
+@wp.kernel(enable_backward=False)
+def motion(
+    cameras: Cameras,
+    first: wp.int32,
+    previous_position: wp.array(dtype=wp.vec3),
+    previous_rotation: wp.array(dtype=wp.mat33),
+    slots: Slots,
+    hits: Hits,
+    flow: wp.array(dtype=wp.vec2),
+) -> None:
+    """Way of every pixel since the previous tick, in pixels to the right and down."""
+    sample = wp.tid() + first
+    pixel = cameras.pixel[sample]
+    target = cameras.store[sample]
+    per_view = cameras.width * cameras.rows
+    view = pixel / per_view
+    direction = sample_direction(cameras, pixel)
+    slot = hits.slot[target]
+    way = direction
+    if slot >= 0:
+        point = cameras.position[view] + direction * hits.t[target]
+        before = wp.transform_point(slots.to_previous[slot], point)
+        way = before - previous_position[view]
+    local = wp.transpose(previous_rotation[view]) * way
+    rest = pixel - view * per_view
+    row = rest / cameras.width
+    column = rest - row * cameras.width
+    result = wp.vec2(0.0, 0.0)
+    if local[0] > 0.01:
+        focal = cameras.focal_px[view]
+        old_column = focal * local[1] / local[0] + 0.5 * float(cameras.width) - 0.5
+        old_row = 0.5 * float(cameras.height) - focal * local[2] / local[0] - 0.5
+        result = wp.vec2(float(column) - old_column, float(row + cameras.first_row) - old_row)
+    flow[target] = result

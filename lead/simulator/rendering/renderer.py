@@ -1,0 +1,79 @@
+"""What sensors see of a world: ties the back end to the tiles of the town and to the actors of the tick.
+
+The world owns one renderer. It costs nothing until the first sensor looks: the back end (with its libraries and
+compiled kernels) is made then, or a little earlier in the background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lead.simulator.rendering.backend import Backend, Frame
+from lead.simulator.rendering.composer import SceneComposer
+from lead.simulator.rendering.environment import environment_from_weather
+from lead.simulator.rendering.options import RenderOptions
+from lead.simulator.rendering.scene import Instances, RayHits, View
+from lead.simulator.rendering.select import choose_backend
+from lead.simulator.rendering.tiles import VIEW_RADIUS_M, TileField
+from lead.simulator.scenery.faces import build_atlas
+from lead.simulator.scenery.terrain import Terrain
+
+if TYPE_CHECKING:
+    from lead.simulator.world.world import World
+
+
+class Renderer:
+    """Renders the views and casts the rays of one world.
+
+    Args:
+        options: Back end and quality.
+    """
+
+    def __init__(self, options: RenderOptions) -> None:
+        self._antialias_wanted = options.antialias
+        self.backend: Backend = choose_backend(options.backend, options.threads)
+        self.backend.set_atlas(build_atlas())
+        self._composer = SceneComposer(self.backend.add_prototype)
+        self._tiles: TileField | None = None
+        self._episode = -1
+        self._frame = -1
+        self.instances = Instances()
+
+    @property
+    def antialias(self) -> bool:
+        """Whether edges in colour images are smoothed."""
+        return self.backend.name == "cuda" if self._antialias_wanted is None else self._antialias_wanted
+
+    def prepare(self, world: World, near_xy: NDArray[np.float64]) -> None:
+        """Take the state of the world's last tick.
+
+        Args:
+            world: The world.
+            near_xy: float64 (k, 2), places of all sensors that will look, metres.
+        """
+        if world.episode_id != self._episode:
+            if self._tiles is not None:
+                self._tiles.close()
+            self._tiles = TileField(self.backend, world.town, world.scene, Terrain(world.town, world.ground))
+            self._episode = world.episode_id
+        assert self._tiles is not None
+        self._tiles.show(near_xy, world.present, world.lamps.burning())
+        self.instances, lights = self._composer.compose(world, near_xy, VIEW_RADIUS_M)
+        environment = environment_from_weather(world.weather, world.elapsed_s)
+        self.backend.update(self.instances, environment, lights)
+
+    def render(self, views: Sequence[View]) -> Frame:
+        """Trace views of one size; see `Backend.render`."""
+        return self.backend.render(views, antialias=self.antialias)
+
+    def cast(self, origin: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float) -> RayHits:
+        """Cast rays from a point; see `Backend.cast`."""
+        return self.backend.cast(origin, directions, max_range_m)
+
+    def close(self) -> None:
+        """Release the back end."""
+        self.backend.close()

@@ -1,0 +1,133 @@
+"""The static surroundings in square tiles: only those near a sensor are generated and kept.
+
+A large town has a hundred square kilometres; what a sensor sees in detail lies within a few hundred metres. Which
+tiles are shown depends on the sensors' places alone, not on where they were before, so that a picture is a function
+of the world's state. Generated meshes are kept for a while, because routes return to the same places.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lead.maps.compiled import CompiledMap
+from lead.simulator.rendering.backend import Backend
+from lead.simulator.scenery.level import Level
+from lead.simulator.scenery.materials import LampChannel
+from lead.simulator.scenery.mesh import Mesh, merge
+from lead.simulator.scenery.roads import ground_mesh, horizon_mesh
+from lead.simulator.scenery.structures import structures_mesh
+from lead.simulator.scenery.terrain import Terrain
+
+logger = logging.getLogger(__name__)
+
+TILE_M = 128.0
+VIEW_RADIUS_M = 400.0
+_KEPT_BYTES = 256 * 2**20
+_SLOW_S = 2.0
+_HORIZON = "horizon"
+
+TileKey = tuple[int, int]
+
+
+class TileField:
+    """Keeps a back end's tiles in step with where the sensors are.
+
+    Args:
+        backend: Gets the meshes.
+        town: The map.
+        level: What stands on it.
+        terrain: Height of the ground off the roads.
+    """
+
+    def __init__(self, backend: Backend, town: CompiledMap, level: Level, terrain: Terrain) -> None:
+        self._backend = backend
+        self._town, self._level, self._terrain = town, level, terrain
+        self._shown: dict[TileKey, int] = {}
+        self._kept: OrderedDict[TileKey, Mesh] = OrderedDict()
+        self._kept_bytes = 0
+        boxes = level.boxes
+        self._box_tile = np.floor(np.stack([boxes["x"], boxes["y"]], axis=1) / TILE_M).astype(np.int64)
+        self._lamp_tile = np.floor(level.lamps[:, :2] / TILE_M).astype(np.int64)
+        self._hidden = np.zeros(len(boxes), bool)
+        backend.set_tile(_HORIZON, horizon_mesh(town, terrain), np.zeros(3))
+
+    def show(self, near_xy: NDArray[np.float64], present: NDArray[np.bool_], lamps_on: NDArray[np.bool_]) -> None:
+        """Show the tiles around some points.
+
+        Args:
+            near_xy: float64 (k, 2), world, metres.
+            present: bool (n,), level objects that are not hidden.
+            lamps_on: bool (m,), street lamps that burn, in the level's order.
+        """
+        self._take_hidden(~present)
+        burning = {tuple(key) for key in np.unique(self._lamp_tile[lamps_on], axis=0).tolist()}
+        wanted = self._around(near_xy)
+        for key in self._shown.keys() - wanted:
+            self._backend.drop_tile(key)
+            del self._shown[key]
+        started_s = time.monotonic()
+        for key in sorted(wanted):
+            state = 1 << LampChannel.STREET if key in burning else 0
+            if key not in self._shown:
+                self._backend.set_tile(key, self._mesh(key), np.array([*key, 0.0]) * TILE_M, state)
+                self._shown[key] = state
+            elif self._shown[key] != state:
+                self._backend.set_tile_state(key, state)
+                self._shown[key] = state
+        if (spent_s := time.monotonic() - started_s) > _SLOW_S:
+            logger.info("made the scenery of %d tiles in %.1f s", len(wanted), spent_s)
+
+    def close(self) -> None:
+        """Take all tiles from the back end."""
+        for key in (_HORIZON, *self._shown):
+            self._backend.drop_tile(key)
+        self._shown.clear()
+
+    def _take_hidden(self, hidden: NDArray[np.bool_]) -> None:
+        """Forget the meshes of tiles in which level objects were hidden or shown since the last call."""
+        changed = np.flatnonzero(hidden != self._hidden)
+        if not len(changed):
+            return
+        self._hidden = hidden
+        for key in {(int(i), int(j)) for i, j in self._box_tile[changed]}:
+            if key in self._shown:
+                self._backend.drop_tile(key)
+                del self._shown[key]
+            if key in self._kept:
+                self._kept_bytes -= self._kept.pop(key).nbytes
+
+    def _around(self, near_xy: NDArray[np.float64]) -> set[TileKey]:
+        """Tiles that reach into the view radius of some point."""
+        wanted: set[TileKey] = set()
+        for x, y in np.unique(np.floor(near_xy), axis=0).tolist():
+            low_i, high_i = (int(np.floor((x + way) / TILE_M)) for way in (-VIEW_RADIUS_M, VIEW_RADIUS_M))
+            low_j, high_j = (int(np.floor((y + way) / TILE_M)) for way in (-VIEW_RADIUS_M, VIEW_RADIUS_M))
+            for i in range(low_i, high_i + 1):
+                for j in range(low_j, high_j + 1):
+                    gap_x = max(i * TILE_M - x, x - (i + 1) * TILE_M, 0.0)
+                    gap_y = max(j * TILE_M - y, y - (j + 1) * TILE_M, 0.0)
+                    if gap_x * gap_x + gap_y * gap_y < VIEW_RADIUS_M**2:
+                        wanted.add((i, j))
+        return wanted
+
+    def _mesh(self, key: TileKey) -> Mesh:
+        """Mesh of a tile, relative to its low corner."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        low = np.array(key) * TILE_M
+        high = low + TILE_M
+        ground = ground_mesh(self._town, self._terrain, low, high)
+        things = structures_mesh(self._level, self._town, self._terrain, low, high, self._hidden)
+        mesh = merge([ground, things])
+        self._kept[key] = mesh
+        self._kept_bytes += mesh.nbytes
+        while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:
+            _, dropped = self._kept.popitem(last=False)
+            self._kept_bytes -= dropped.nbytes
+        return mesh
