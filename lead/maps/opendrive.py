@@ -424,8 +424,8 @@ class _Reader:
                 (start + _number(mark, "sOffset"), _MARK_KINDS.get(mark.get("type", ""), 0), mark)
                 for mark in lane.iterchildren("roadMark")
             ]
-            ends = [row[0] for row in rows[1:]] + [end]
-            for (first, kind, mark), last in zip(rows, ends, strict=True):
+            firsts = [row[0] for row in rows]
+            for (first, kind, mark), last in zip(rows, [*firsts, end][1:], strict=True):
                 if kind and last > first:
                     color = _MARK_COLORS.get(mark.get("color", ""), MarkColor.WHITE)
                     width = _number(mark, "width") or _MARK_WIDTH_M

@@ -76,8 +76,8 @@ def ground(bench: Bench) -> None:
     "World.get_environment_objects",
     "World.get_level_bbs",
     "World.get_names_of_all_objects",
-    how="poles, guard rails, barriers, lamps, light housings and sign plates with names of our own; no houses, plants"
-    " or parked cars",
+    how="generated from the map: houses, trees, parked cars, furniture, poles, guard rails, lights and signs, with names"
+    " of our own",
 )
 @as_carla("World.enable_environment_objects")
 def level_objects(bench: Bench) -> None:
@@ -85,7 +85,8 @@ def level_objects(bench: Bench) -> None:
     poles = world.get_environment_objects(POLE)
     assert len(poles) == len(world.get_level_bbs(POLE)) > 10
     assert {pole.name for pole in poles} < set(world.get_names_of_all_objects())
-    assert world.get_level_bbs(carla.CityObjectLabel.Car) == []
+    assert all(1.5 < box.extent.x < 3.0 for box in world.get_level_bbs(carla.CityObjectLabel.Car))
+    assert len(world.get_environment_objects(carla.CityObjectLabel.Buildings)) > 20
     lamp = poles[-1]
     place = lamp.transform.location
     above = carla.Location(place.x, place.y, place.z + 20.0)

@@ -9,7 +9,7 @@ from lead.simulator.protocol.calls import value_call, void_call
 from lead.simulator.protocol.session import Session
 from lead.simulator.protocol.structs import bounding_box
 from lead.simulator.protocol.wire import array, finite, flag, floats, integer, vector
-from lead.simulator.scenery.level import HOUSING_HALF_M
+from lead.simulator.scenery.signals import HOUSING_HALF_M
 from lead.simulator.world.actors import Actor, ActorKind, WorldError
 from lead.simulator.world.lamps import Lamp
 from lead.simulator.world.layout import LightState

@@ -13,6 +13,7 @@ from lead.simulator.protocol.session import Session
 from lead.simulator.protocol.structs import bounding_box
 from lead.simulator.protocol.wire import array, flag, floats, integer, token_bytes, transform_row, vector
 from lead.simulator.world.actors import WorldError
+from lead.simulator.world.solids import solids_near
 
 _ROADS, _SIDEWALKS, _TERRAIN = 1, 2, 10
 _MARCH_STEP_M = 0.5
@@ -88,29 +89,12 @@ def _box_hits(
     session: Session, start: NDArray[np.float64], direction: NDArray[np.float64], length: float
 ) -> list[tuple[float, int]]:
     """Entry distances and labels of level boxes and solid actors on the ray."""
-    world = session.world
-    boxes = world.scene.boxes[world.present]
-    level = np.stack([boxes["x"], boxes["y"], boxes["z"]], axis=1).astype(np.float64)
-    actors = [*world.fleet.table.actors, *world.crowd.table.actors]
-    poses = [actor.table.records[actor.row] for actor in actors if actor.table is not None]
-    centers = [
-        record["location"].astype(np.float64) + np.array([0.0, 0.0, actor.box_center[2]])
-        for actor, record in zip(actors, poses, strict=True)
-    ]
-    center = np.concatenate([level, np.array(centers, np.float64).reshape(-1, 3)])
-    yaw = np.concatenate([boxes["yaw"], np.radians([record["rotation_deg"][1] for record in poses])])
-    half = np.concatenate(
-        [
-            np.stack([boxes["ext_x"], boxes["ext_y"], boxes["ext_z"]], axis=1),
-            np.array([actor.extent for actor in actors], np.float64).reshape(-1, 3),
-        ]
-    )
-    labels = np.concatenate([boxes["label"], np.array([actor.semantic_tag for actor in actors], np.uint8)])
-    if not len(center):
+    solids = solids_near(session.world, start, length)
+    if not len(solids.center):
         return []
-    entry, leave = ray_box_distances(start[None], direction[None], center, yaw, half)
+    entry, leave = ray_box_distances(start[None], direction[None], solids.center, solids.yaw, solids.half)
     hit = np.flatnonzero((entry[0] <= leave[0]) & (entry[0] <= length) & (leave[0] >= 0.0))
-    return [(max(float(entry[0, k]), 0.0), int(labels[k])) for k in hit]
+    return [(max(float(entry[0, k]), 0.0), int(solids.label[k])) for k in hit]
 
 
 def _ground_hit(

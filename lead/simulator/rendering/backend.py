@@ -66,10 +66,11 @@ class Backend(Protocol):
     def render(self, views: Sequence[View], *, antialias: bool = False) -> Frame:
         """Trace views of equal width and height. `antialias` smooths edges in the color images only."""
 
-    def cast(
-        self, origin: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float
-    ) -> RayHits:
+    def cast(self, origin: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float) -> RayHits:
         """First hits of rays (n, 3), unit vectors in the world frame, that start at one point (3,)."""
+
+    def triangles(self) -> int:
+        """Triangles of all tiles and prototypes."""
 
     def close(self) -> None:
         """Release everything; the back end is unusable afterwards."""

@@ -16,11 +16,10 @@ from lead.simulator.rendering.backend import Backend, Frame
 from lead.simulator.rendering.composer import SceneComposer
 from lead.simulator.rendering.environment import environment_from_weather
 from lead.simulator.rendering.options import RenderOptions
-from lead.simulator.rendering.scene import Instances, RayHits, View
+from lead.simulator.rendering.scene import LEVEL_OBJECT_BIT, Instances, RayHits, View
 from lead.simulator.rendering.select import choose_backend
 from lead.simulator.rendering.tiles import VIEW_RADIUS_M, TileField
 from lead.simulator.scenery.faces import build_atlas
-from lead.simulator.scenery.terrain import Terrain
 
 if TYPE_CHECKING:
     from lead.simulator.world.world import World
@@ -40,8 +39,9 @@ class Renderer:
         self._composer = SceneComposer(self.backend.add_prototype)
         self._tiles: TileField | None = None
         self._episode = -1
-        self._frame = -1
+        self._actor_of_object = np.zeros(1, np.uint32)
         self.instances = Instances()
+        """What was last composed; the rows that ground truth and ray hits refer to."""
 
     @property
     def antialias(self) -> bool:
@@ -58,8 +58,9 @@ class Renderer:
         if world.episode_id != self._episode:
             if self._tiles is not None:
                 self._tiles.close()
-            self._tiles = TileField(self.backend, world.town, world.scene, Terrain(world.town, world.ground))
+            self._tiles = TileField(self.backend, world.town, world.ground, world.scene)
             self._episode = world.episode_id
+            self._actor_of_object = _signal_actors(world)
         assert self._tiles is not None
         self._tiles.show(near_xy, world.present, world.lamps.burning())
         self.instances, lights = self._composer.compose(world, near_xy, VIEW_RADIUS_M)
@@ -74,6 +75,29 @@ class Renderer:
         """Cast rays from a point; see `Backend.cast`."""
         return self.backend.cast(origin, directions, max_range_m)
 
+    def actor_ids(self, object_id: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Object ids in which posts of lights and signs have the id of their actor instead of the level's number."""
+        level = (object_id & LEVEL_OBJECT_BIT) != 0
+        number = np.where(level, object_id & ~LEVEL_OBJECT_BIT, 0)
+        actor = self._actor_of_object[number]
+        return np.where(actor > 0, actor, object_id)
+
+    def triangles(self) -> int:
+        """Triangles of the tiles that are shown and of all prototypes."""
+        return self.backend.triangles()
+
     def close(self) -> None:
         """Release the back end."""
         self.backend.close()
+
+
+def _signal_actors(world: World) -> NDArray[np.uint32]:
+    """Actor of every level object by its number (row + 1), 0 for those that are no lights or signs."""
+    actors = np.zeros(len(world.scene.boxes) + 1, np.uint32)
+    light_row, sign_row = 0, 0
+    for signal, light in enumerate(world.lights.light_of_signal.tolist()):
+        table = world.lights.table if light >= 0 else world.signs
+        row = light_row if light >= 0 else sign_row
+        actors[world.scene.first_signal + signal + 1] = table.records["id"][row]
+        light_row, sign_row = light_row + (light >= 0), sign_row + (light < 0)
+    return actors

@@ -7,7 +7,7 @@ back end is at work.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ FAR_M = 1000.0
 NEAR_M = 0.05
 
 
-def _none(kind: str, *shape: int) -> NDArray[np.generic]:
+def _none(kind: str, *shape: int) -> NDArray[Any]:
     return np.zeros((0, *shape), kind)
 
 
@@ -149,3 +149,9 @@ class RayHits(NamedTuple):
     label: NDArray[np.uint8]
     object_id: NDArray[np.uint32]
     instance: NDArray[np.int32]
+
+    def take(self, rows: NDArray[np.intp]) -> RayHits:
+        """The hits of some rays."""
+        return RayHits(
+            self.distance[rows], self.cos_incidence[rows], self.label[rows], self.object_id[rows], self.instance[rows]
+        )

@@ -94,7 +94,10 @@ def describe_backends() -> dict[str, str]:
 
 def start_warp() -> None:
     """Initialise Warp, silently and without gradients."""
-    wp.config.quiet = True
+    if hasattr(wp, "LOG_ERROR"):
+        wp.config.log_level = wp.LOG_ERROR
+    else:  # Warp before it had levels
+        wp.config.quiet = True
     wp.config.enable_backward = False
     wp.init()
     if wp.is_cuda_available():

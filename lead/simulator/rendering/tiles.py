@@ -15,17 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lead.maps.compiled import CompiledMap
+from lead.maps.ground import GroundIndex
 from lead.simulator.rendering.backend import Backend
+from lead.simulator.scenery.ground_mesh import GroundScenery
 from lead.simulator.scenery.level import Level
 from lead.simulator.scenery.materials import LampChannel
 from lead.simulator.scenery.mesh import Mesh, merge
-from lead.simulator.scenery.roads import ground_mesh, horizon_mesh
-from lead.simulator.scenery.structures import structures_mesh
+from lead.simulator.scenery.strips import TILE_M
+from lead.simulator.scenery.structures import Structures
 from lead.simulator.scenery.terrain import Terrain
 
 logger = logging.getLogger(__name__)
 
-TILE_M = 128.0
 VIEW_RADIUS_M = 400.0
 _KEPT_BYTES = 256 * 2**20
 _SLOW_S = 2.0
@@ -40,21 +41,20 @@ class TileField:
     Args:
         backend: Gets the meshes.
         town: The map.
+        ground: Height of its lanes.
         level: What stands on it.
-        terrain: Height of the ground off the roads.
     """
 
-    def __init__(self, backend: Backend, town: CompiledMap, level: Level, terrain: Terrain) -> None:
+    def __init__(self, backend: Backend, town: CompiledMap, ground: GroundIndex, level: Level) -> None:
         self._backend = backend
-        self._town, self._level, self._terrain = town, level, terrain
+        self._surfaces = GroundScenery(town, ground, Terrain(town))
+        self._structures = Structures(level, town, ground)
         self._shown: dict[TileKey, int] = {}
         self._kept: OrderedDict[TileKey, Mesh] = OrderedDict()
         self._kept_bytes = 0
-        boxes = level.boxes
-        self._box_tile = np.floor(np.stack([boxes["x"], boxes["y"]], axis=1) / TILE_M).astype(np.int64)
         self._lamp_tile = np.floor(level.lamps[:, :2] / TILE_M).astype(np.int64)
-        self._hidden = np.zeros(len(boxes), bool)
-        backend.set_tile(_HORIZON, horizon_mesh(town, terrain), np.zeros(3))
+        self._hidden = np.zeros(len(level.boxes), bool)
+        backend.set_tile(_HORIZON, self._surfaces.horizon(), np.zeros(3))
 
     def show(self, near_xy: NDArray[np.float64], present: NDArray[np.bool_], lamps_on: NDArray[np.bool_]) -> None:
         """Show the tiles around some points.
@@ -94,7 +94,7 @@ class TileField:
         if not len(changed):
             return
         self._hidden = hidden
-        for key in {(int(i), int(j)) for i, j in self._box_tile[changed]}:
+        for key in {(int(i), int(j)) for i, j in self._structures.tile_of[changed]}:
             if key in self._shown:
                 self._backend.drop_tile(key)
                 del self._shown[key]
@@ -120,11 +120,7 @@ class TileField:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        low = np.array(key) * TILE_M
-        high = low + TILE_M
-        ground = ground_mesh(self._town, self._terrain, low, high)
-        things = structures_mesh(self._level, self._town, self._terrain, low, high, self._hidden)
-        mesh = merge([ground, things])
+        mesh = merge([self._surfaces.tile(key), self._structures.tile(key, self._hidden)])
         self._kept[key] = mesh
         self._kept_bytes += mesh.nbytes
         while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:

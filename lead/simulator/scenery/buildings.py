@@ -80,8 +80,8 @@ def _flat_roof(builder: MeshBuilder, half: tuple[float, float], height: float, r
         builder.box(center, size, rim, bottom=False)
     for _ in range(int(rng.integers(1, 4))):
         spot = rng.uniform(-0.6, 0.6, 2) * [x, y]
-        size = rng.uniform(0.7, 1.8, 2)
-        builder.box([*spot, height + 0.8], [*size, 0.8], _label((140, 142, 144), Material.METAL), bottom=False)
+        reach = rng.uniform(0.7, 1.8, 2)
+        builder.box([*spot, height + 0.8], [*reach, 0.8], _label((140, 142, 144), Material.METAL), bottom=False)
 
 
 def _tower(builder: MeshBuilder, half: tuple[float, float], height: float, rng: np.random.Generator) -> None:
@@ -126,13 +126,19 @@ def _sign_board(builder: MeshBuilder, half: tuple[float, float], rng: np.random.
     x, y = half
     spot = float(rng.uniform(-0.4, 0.4)) * x
     left, top, right, bottom = face_uv("shop")
-    board = [[spot - 2.0, -y - 0.12, 2.9], [spot + 2.0, -y - 0.12, 2.9], [spot + 2.0, -y - 0.12, 3.6], [spot - 2.0, -y - 0.12, 3.6]]
+    board = [
+        [spot - 2.0, -y - 0.12, 2.9],
+        [spot + 2.0, -y - 0.12, 2.9],
+        [spot + 2.0, -y - 0.12, 3.6],
+        [spot - 2.0, -y - 0.12, 3.6],
+    ]
     face = [[left, bottom], [right, bottom], [right, top], [left, top]]
     builder.quad(board, _label((255, 255, 255), Material.FACE), uv=face, normal=[0.0, -1.0, 0.0])
     red, green, blue = rng.integers(70, 170, 3).tolist()
     cloth = _label((red, green, blue), Material.PLASTIC)
     builder.quad(
-        [[spot - 2.2, -y, 2.75], [spot + 2.2, -y, 2.75], [spot + 2.2, -y - 1.1, 2.3], [spot - 2.2, -y - 1.1, 2.3]], cloth
+        [[spot - 2.2, -y, 2.75], [spot + 2.2, -y, 2.75], [spot + 2.2, -y - 1.1, 2.3], [spot - 2.2, -y - 1.1, 2.3]],
+        cloth,
     )
 
 
@@ -143,10 +149,14 @@ def _house(builder: MeshBuilder, half: tuple[float, float], height: float, rng: 
     _shell(builder, (x, y), -_SINK_M, height, wall)
     roof = _label(_pick(rng, _ROOFS), Material.ROOF)
     _gable(builder, (x, y), height, 0.55 * y + 0.9, wall, roof)
-    builder.box([0.5 * x, 0.3 * y, height + 0.4 * y + 0.9], [0.3, 0.3, 0.9], _label((126, 84, 70), Material.BRICK), bottom=False)
+    builder.box(
+        [0.5 * x, 0.3 * y, height + 0.4 * y + 0.9], [0.3, 0.3, 0.9], _label((126, 84, 70), Material.BRICK), bottom=False
+    )
     builder.box([-0.2 * x, -y - 0.03, 1.05], [0.5, 0.05, 1.05], _label((86, 60, 44), Material.WOOD))
     if rng.random() < 0.5:
-        builder.box([-0.2 * x, -y - 0.7, 0.05], [0.9, 0.7, 0.1], _label((150, 147, 142), Material.CONCRETE), bottom=False)
+        builder.box(
+            [-0.2 * x, -y - 0.7, 0.05], [0.9, 0.7, 0.1], _label((150, 147, 142), Material.CONCRETE), bottom=False
+        )
         builder.box([-0.2 * x, -y - 0.6, 2.35], [1.0, 0.7, 0.07], roof)
 
 
@@ -160,9 +170,7 @@ def _barn(builder: MeshBuilder, half: tuple[float, float], height: float, rng: n
     builder.box([0.0, -y - 0.04, 1.9], [1.9, 0.05, 1.9], _label((92, 76, 62), Material.WOOD))
 
 
-def _gable(
-    builder: MeshBuilder, half: tuple[float, float], height: float, rise: float, wall: Look, roof: Look
-) -> None:
+def _gable(builder: MeshBuilder, half: tuple[float, float], height: float, rise: float, wall: Look, roof: Look) -> None:
     """A ridged roof along x with eaves, and the triangles of wall below it."""
     x, y = half
     over, eave = 0.45, rise * 0.45 / y

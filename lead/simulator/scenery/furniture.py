@@ -18,7 +18,7 @@ _STEEL = Look((96, 100, 102), Material.METAL, Label.POLES)
 _RAIL = Look((156, 160, 162), Material.METAL, Label.GUARD_RAIL)
 _WALL = Look((150, 147, 140), Material.CONCRETE, Label.WALLS)
 _FENCE = Look((112, 118, 116), Material.METAL, Label.FENCES)
-_ARM_M = 1.9
+LAMP_ARM_M = 1.9
 
 
 @cache
@@ -27,8 +27,8 @@ def street_lamp() -> Mesh:
     builder = MeshBuilder()
     builder.cylinder([0, 0, -0.3], [0, 0, LAMP_HEIGHT_M], 0.085, _STEEL, end_radius=0.055, sides=8)
     builder.cylinder([0, 0, -0.05], [0, 0, 0.5], 0.14, _STEEL, sides=10)
-    builder.cylinder([0, 0, LAMP_HEIGHT_M - 0.05], [0, -_ARM_M, LAMP_HEIGHT_M + 0.22], 0.045, _STEEL, sides=6)
-    head = [0.0, -_ARM_M, LAMP_HEIGHT_M + 0.2]
+    builder.cylinder([0, 0, LAMP_HEIGHT_M - 0.05], [0, -LAMP_ARM_M, LAMP_HEIGHT_M + 0.22], 0.045, _STEEL, sides=6)
+    head = [0.0, -LAMP_ARM_M, LAMP_HEIGHT_M + 0.2]
     builder.box(head, [0.14, 0.36, 0.07], _STEEL)
     lamp = Look((255, 232, 186), Material.LAMP, Label.POLES, int(LampChannel.STREET))
     builder.box([head[0], head[1], head[2] - 0.085], [0.11, 0.3, 0.02], lamp)

@@ -69,9 +69,7 @@ class GroundScenery:
         margin = int(np.ceil(_HORIZON_REACH_M / _HORIZON_CELL_M))
         nodes = [np.arange(-margin, size // step + margin + 2) for size in terrain.shape]
         x, y = (low + _HORIZON_CELL_M * node for low, node in zip(terrain.low, nodes, strict=True))
-        rows, columns = (
-            np.clip(node * step, 0, size - 1) for node, size in zip(nodes, terrain.shape, strict=True)
-        )
+        rows, columns = (np.clip(node * step, 0, size - 1) for node, size in zip(nodes, terrain.shape, strict=True))
         z = lowest[np.ix_(rows, columns)].astype(np.float64) - _HORIZON_BELOW_M
         outside_x = np.maximum(np.maximum(-nodes[0], nodes[0] - terrain.shape[0] / step), 0) * _HORIZON_CELL_M
         outside_y = np.maximum(np.maximum(-nodes[1], nodes[1] - terrain.shape[1] / step), 0) * _HORIZON_CELL_M
@@ -95,7 +93,7 @@ class GroundScenery:
 
     def _draw_terrain(self, builder: MeshBuilder, tile: tuple[int, int]) -> None:
         count = int(TILE_M / CELL_M)
-        x, y = (TILE_M * index + CELL_M * np.arange(count + 1) for index in tile)
+        x, y = (TILE_M * index + CELL_M * np.arange(count + 1, dtype=np.float64) for index in tile)
         spots = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1).reshape(-1, 2)
         z = self._terrain.height(spots).reshape(count + 1, count + 1)
         middle = np.stack(np.meshgrid(x[:-1] + 2.0, y[:-1] + 2.0, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -178,7 +176,9 @@ def _islands_of(junction: NDArray[np.void], ground: GroundIndex) -> Array:
     along = np.stack([np.cos(yaw), np.sin(yaw)], axis=1) * 1.15
     aside = np.stack([-np.sin(yaw), np.cos(yaw)], axis=1) * junction["half_width"].astype(np.float64)[:, None]
     center = np.stack([junction["x"], junction["y"]], axis=1) - low
-    corners = np.stack([center + along + aside, center + along - aside, center - along - aside, center - along + aside], 1)
+    corners = np.stack(
+        [center + along + aside, center + along - aside, center - along - aside, center - along + aside], 1
+    )
     for quad in np.rint(corners / _ISLAND_CELL_M).astype(np.int32):
         cv2.fillConvexPoly(covered, quad, 1)
     closed = cv2.morphologyEx(covered, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))

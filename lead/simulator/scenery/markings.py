@@ -141,7 +141,12 @@ class RoadPaint:
             along = np.array([np.cos(yaw), np.sin(yaw), 0.0])
             aside = np.array([-np.sin(yaw), np.cos(yaw), 0.0]) * 0.5 * width
             front = np.array([x, y, z])
-            corners = [front - aside, front + aside, front + aside - along * _STOP_LINE_M, front - aside - along * _STOP_LINE_M]
+            corners = [
+                front - aside,
+                front + aside,
+                front + aside - along * _STOP_LINE_M,
+                front - aside - along * _STOP_LINE_M,
+            ]
             self._on_ground(builder, np.array(corners), PAINT_M + 0.5 * _CROSSING_M)
 
     def _draw_crosswalk(self, builder: MeshBuilder, outline: Array) -> None:

@@ -191,7 +191,9 @@ class MeshBuilder:
         self._object_ids.append(np.full(len(moved), self.object_id, np.int32))
         self._count += len(moved.vertices)
 
-    def quad(self, corners: ArrayLike, look: Look, *, uv: ArrayLike | None = None, normal: ArrayLike | None = None) -> None:
+    def quad(
+        self, corners: ArrayLike, look: Look, *, uv: ArrayLike | None = None, normal: ArrayLike | None = None
+    ) -> None:
         """A flat quadrilateral (4, 3), corners in order round it; uv defaults to the unit square."""
         points = np.asarray(corners, np.float64)
         if normal is None:
@@ -267,8 +269,9 @@ class MeshBuilder:
         along = np.where(np.isin(np.arange(len(quads)), (1, 2))[:, None], local[..., 1], local[..., 0])
         upward = np.where(np.isin(np.arange(len(quads)), (0, 5))[:, None], local[..., 1], local[..., 2] + size[2])
         first = 4 * np.arange(len(quads))[:, None]
-        faces = np.concatenate([first + [[0, 1, 2]], first + [[0, 2, 3]]], axis=1).reshape(-1, 3)
-        normals = np.repeat(_flat_normals(corners, first + [[0, 1, 2]], turned.mean(axis=0)), 4, axis=0)
+        upper, lower = first + np.array([[0, 1, 2]]), first + np.array([[0, 2, 3]])
+        faces = np.concatenate([upper, lower], axis=1).reshape(-1, 3)
+        normals = np.repeat(_flat_normals(corners, upper, turned.mean(axis=0)), 4, axis=0)
         self.triangles(corners, faces, look, normals=normals, uv=np.stack([along, upward], axis=-1).reshape(-1, 2))
 
     def cylinder(
@@ -304,7 +307,9 @@ class MeshBuilder:
             if caps and size > 1e-4:
                 fan = np.stack([np.zeros(sides, np.int64), index + 1, following + 1], axis=1)
                 rim = np.concatenate([middle[None], middle + ring * size])
-                disc = np.concatenate([np.full((1, 2), 0.5), 0.5 + 0.5 * np.column_stack([np.cos(angle), np.sin(angle)])])
+                disc = np.concatenate(
+                    [np.full((1, 2), 0.5), 0.5 + 0.5 * np.column_stack([np.cos(angle), np.sin(angle)])]
+                )
                 self.triangles(rim, fan, look, normals=np.broadcast_to(way, rim.shape), uv=disc)
 
     def ellipsoid(self, center: ArrayLike, radii: ArrayLike, look: Look, *, sides: int = 10, rings: int = 6) -> None:

@@ -16,7 +16,7 @@ def _lattice(column: NDArray[np.int64], row: NDArray[np.int64]) -> Array:
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     mixed ^= mixed >> np.uint64(32)
-    return (mixed & np.uint64(0xFFFFFF)).astype(np.float64) / float(0xFFFFFF)
+    return np.asarray((mixed & np.uint64(0xFFFFFF)).astype(np.float64) / float(0xFFFFFF))
 
 
 def noise_at(x: Array, y: Array) -> Array:

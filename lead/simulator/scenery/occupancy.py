@@ -85,4 +85,4 @@ class Occupancy:
     def take_points(self, xy: Array, radius_m: float) -> None:
         """Take discs around points."""
         for x, y in self._pixels(xy).tolist():
-            cv2.circle(self._taken, (x, y), max(int(round(radius_m / self.cell_m)), 0), 1, -1)
+            cv2.circle(self._taken, (x, y), max(round(radius_m / self.cell_m), 0), 1, -1)

@@ -207,9 +207,7 @@ def _street_trees(rng: np.random.Generator, fronts: _Fronts, occupancy: Occupanc
     return _planted(rng, xy, occupancy, bush_share=0.25)
 
 
-def _woods(
-    rng: np.random.Generator, town: CompiledMap, terrain: Terrain, occupancy: Occupancy
-) -> NDArray[np.void]:
+def _woods(rng: np.random.Generator, town: CompiledMap, terrain: Terrain, occupancy: Occupancy) -> NDArray[np.void]:
     """Woods and groves away from roads, where the noise says so."""
     spacing = int(12.0 / CELL_M)
     distance = terrain.road_distance[::spacing, ::spacing]
@@ -223,9 +221,7 @@ def _woods(
     return _planted(rng, xy, occupancy, bush_share=0.12)
 
 
-def _planted(
-    rng: np.random.Generator, xy: Array, occupancy: Occupancy, *, bush_share: float
-) -> NDArray[np.void]:
+def _planted(rng: np.random.Generator, xy: Array, occupancy: Occupancy, *, bush_share: float) -> NDArray[np.void]:
     """Trees and bushes at those of some points that are free, not closer than 3 m to each other."""
     xy = xy[occupancy.free(xy, 1.1)]
     cell = np.floor(xy / 3.0).astype(np.int64)

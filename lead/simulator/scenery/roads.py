@@ -6,6 +6,8 @@ overlap in junctions, differ by fractions of a millimetre up to a centimetre; pa
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +27,7 @@ _KERB_WIDTH_M, _KERB_DEPTH_M = 0.15, 0.12
 _BRIDGE_FROM_M, _DECK_M, _PIER_SPACING_M = 2.2, 0.9, 24.0
 _VERGE = ((0.0, -0.02), (1.3, -0.28), (2.4, -1.7))
 """Profile from a road's edge outwards: way and height, metres."""
-_VERGE_CHECK_M, _SAME_LEVEL_M = 1.0, 1.5
+_VERGE_CHECKS_M, _SAME_LEVEL_M = (0.3, 1.0, 1.8), 1.5
 _OVERLAP_M = 0.01
 _WIDE_HALF_M = 0.9
 
@@ -51,6 +53,8 @@ _SURFACES = {
     LaneType.NONE: (_VERGE_LOOK, -0.03),
     LaneType.OTHER: (_BORDER, -0.008),
 }
+
+_PAVED = (LaneType.DRIVING, LaneType.SHOULDER, LaneType.PARKING, LaneType.BIKING)
 
 
 def layer_m(lanes: NDArray[np.void]) -> Array:
@@ -133,11 +137,12 @@ class RoadSurfaces:
 
     def _verges(self, builder: MeshBuilder, pieces: Pieces, side: float) -> None:
         """Grass from the road's edge down into the terrain."""
-        beyond = 0.5 * sum(pieces.edge(side, side * _VERGE_CHECK_M, 0.0), start=np.zeros((len(pieces), 3)))
+        beyond = np.concatenate([spot for way in _VERGE_CHECKS_M for spot in pieces.edge(side, side * way)])
         hits = self._ground.query(beyond)
-        other_road = self._ground.is_on(hits, LaneType.DRIVING) & (np.abs(hits.z - beyond[:, 2]) < _SAME_LEVEL_M)
-        pieces = pieces.take(~other_road)
-        for (near, high), (far, low) in zip(_VERGE[:-1], _VERGE[1:], strict=True):
+        other_road = np.any([self._ground.is_on(hits, kind) for kind in _PAVED], axis=0)
+        other_road &= np.abs(hits.z - beyond[:, 2]) < _SAME_LEVEL_M
+        pieces = pieces.take(~other_road.reshape(2 * len(_VERGE_CHECKS_M), len(pieces)).any(axis=0))
+        for (near, high), (far, low) in pairwise(_VERGE):
             first, second = pieces.edge(side, side * near, high), pieces.edge(side, side * far, low)
             add_quads(builder, (first[0], first[1], second[1], second[0]), _VERGE_LOOK)
 

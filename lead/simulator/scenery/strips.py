@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,15 +102,12 @@ class LaneStrips:
         for name in ("road_id", "section", "lane_id"):
             same &= lanes[name][1:] == lanes[name][:-1]
         first = np.flatnonzero(same)
-        middle = np.stack([lanes["x"][first] + lanes["x"][first + 1], lanes["y"][first] + lanes["y"][first + 1]], axis=1)
+        middle = np.stack(
+            [lanes["x"][first] + lanes["x"][first + 1], lanes["y"][first] + lanes["y"][first + 1]], axis=1
+        )
         tile = np.floor(0.5 * middle / TILE_M).astype(np.int64)
-        order = np.lexsort((first, tile[:, 1], tile[:, 0]))
-        self._first, tile = first[order], tile[order]
-        starts = np.flatnonzero(np.concatenate([[True], (tile[1:] != tile[:-1]).any(axis=1)])) if len(tile) else []
-        ends = np.append(starts[1:], len(tile)) if len(tile) else []
-        self._range = {
-            (int(tile[low, 0]), int(tile[low, 1])): (int(low), int(high)) for low, high in zip(starts, ends, strict=True)
-        }
+        order, self._range = sorted_by_tile(tile)
+        self._first = first[order]
 
     def pieces(self, tile: tuple[int, int]) -> Pieces:
         """The pieces whose interval between two samples has its middle in a tile; finer where lanes turn."""
@@ -139,9 +137,7 @@ class LaneStrips:
         )
 
 
-def _between(
-    a: NDArray[np.void], b: NDArray[np.void], index: NDArray[np.int64], share: Array
-) -> tuple[Array, Array]:
+def _between(a: NDArray[np.void], b: NDArray[np.void], index: NDArray[np.int64], share: Array) -> tuple[Array, Array]:
     """Centre (k, 3) and yaw (k,) between neighbouring samples, on the cubic through both with their directions."""
     forward = np.where(a["lane_id"] > 0, -1.0, 1.0)  # lanes with positive ids are driven against s
     chord = np.hypot(b["x"] - a["x"], b["y"] - a["y"])
@@ -159,6 +155,16 @@ def _between(
         points[:, axis] = h00 * a[name][index] + h10 * first[index] + h01 * b[name][index] + h11 * second[index]
     turn = (b["yaw"] - a["yaw"] + np.pi) % (2.0 * np.pi) - np.pi
     return points, a["yaw"][index] + turn[index] * share
+
+
+def sorted_by_tile(tile: NDArray[np.int64]) -> tuple[NDArray[np.intp], dict[tuple[int, int], tuple[int, int]]]:
+    """Order (n,) that brings the rows of every tile (n, 2) together, and each tile's range in that order."""
+    order = np.lexsort((tile[:, 1], tile[:, 0]))
+    grouped = tile[order]
+    changes = np.flatnonzero((grouped[1:] != grouped[:-1]).any(axis=1)) + 1
+    bounds = [0, *changes.tolist(), len(grouped)]
+    ranges = {(int(grouped[low, 0]), int(grouped[low, 1])): (low, high) for low, high in pairwise(bounds) if low < high}
+    return order, ranges
 
 
 def add_quads(

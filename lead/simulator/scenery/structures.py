@@ -15,7 +15,7 @@ from lead.simulator.scenery.level import Level
 from lead.simulator.scenery.mesh import Mesh, MeshBuilder, merge
 from lead.simulator.scenery.placements import BUILDINGS, Thing
 from lead.simulator.scenery.signals import add_light_post, add_sign, approach_yaws
-from lead.simulator.scenery.strips import TILE_M
+from lead.simulator.scenery.strips import TILE_M, sorted_by_tile
 from lead.simulator.scenery.vegetation import SHAPES, plant
 
 Array = NDArray[np.float64]
@@ -42,14 +42,8 @@ class Structures:
         places = np.stack([level.boxes["x"], level.boxes["y"]], axis=1)
         places[level.first_signal : level.first_thing] = spots[:, :2]
         self.tile_of: NDArray[np.int64] = np.floor(places / TILE_M).astype(np.int64)
-        order = np.lexsort((self.tile_of[:, 1], self.tile_of[:, 0]))
-        keys = self.tile_of[order]
-        starts = np.flatnonzero(np.concatenate([[True], (keys[1:] != keys[:-1]).any(axis=1)])) if len(keys) else []
-        ends = np.append(starts[1:], len(keys)) if len(keys) else []
-        self._rows = {
-            (int(keys[low, 0]), int(keys[low, 1])): np.sort(order[low:high])
-            for low, high in zip(starts, ends, strict=True)
-        }
+        order, ranges = sorted_by_tile(self.tile_of)
+        self._rows = {key: np.sort(order[low:high]) for key, (low, high) in ranges.items()}
 
     def tile(self, tile: tuple[int, int], hidden: NDArray[np.bool_]) -> Mesh:
         """Mesh of a tile, relative to its low corner at height 0.

@@ -67,7 +67,9 @@ def _broadleaf(builder: MeshBuilder, shape: int, rng: np.random.Generator) -> No
         red, green, blue = np.clip(base + rng.integers(-9, 10), 0, 255).tolist()
         look = Look((red, green, blue), Material.FOLIAGE, Label.VEGETATION)
         size = np.array([0.17, 0.17, 0.15]) * rng.uniform(0.85, 1.2)
-        _crown(builder, np.array([out * np.cos(angle), out * np.sin(angle), min(height, 0.98 - size[2])]), size, look, rng)
+        _crown(
+            builder, np.array([out * np.cos(angle), out * np.sin(angle), min(height, 0.98 - size[2])]), size, look, rng
+        )
 
 
 def _conifer(builder: MeshBuilder, shape: int, rng: np.random.Generator) -> None:
@@ -86,7 +88,9 @@ def _conifer(builder: MeshBuilder, shape: int, rng: np.random.Generator) -> None
         after = (index + 1) % sides
         upper = np.stack([np.zeros(sides, np.int64), index + 2, after + 2], 1)
         lower = np.stack([np.ones(sides, np.int64), index + 2, after + 2], 1)
-        normals = np.concatenate([[[0, 0, 1], [0, 0, -1]], np.stack([np.cos(angle), np.sin(angle), 0.45 + 0 * angle], 1)])
+        normals = np.concatenate(
+            [[[0, 0, 1], [0, 0, -1]], np.stack([np.cos(angle), np.sin(angle), 0.45 + 0 * angle], 1)]
+        )
         normals = normals + 0.25 * rng.standard_normal(normals.shape)
         normals /= np.linalg.norm(normals, axis=1, keepdims=True)
         red, green, blue = np.clip(base + rng.integers(-8, 9), 0, 255).tolist()

@@ -9,20 +9,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.simulator.rendering.interim import SceneView
+from lead.simulator.rendering.scene import ColorStyle, GroundTruth, RayHits
 from lead.simulator.world.attributes import parse_bool, parse_float, parse_int
 from lead.simulator.world.dynamics import GRAVITY_MPS2
+from lead.simulator.world.solids import Solids
 
 # Simulation time is a sum of steps, so an interval may come out a rounding error short.
 _CLOCK_SLACK_S = 1e-6
 
 Vector = NDArray[np.float64]
 EventBody = Callable[[int, int, object], bytes]
+Cast = Callable[[NDArray[np.float32], float], RayHits]
 
 
 class Collision(NamedTuple):
@@ -33,8 +35,32 @@ class Collision(NamedTuple):
     impulse: tuple[float, float, float]
 
 
-def _empty_scene(radius_m: float) -> SceneView:
-    return SceneView()
+class Picture(Protocol):
+    """What one camera's view shows; see the getters of `Frame`, of which this is one view."""
+
+    def ground_truth(self) -> GroundTruth:
+        """Depth, class and object of every pixel; objects that are actors have their ids."""
+
+    def normals(self) -> NDArray[np.float32]:
+        """(h, w, 3) unit normals, world frame."""
+
+    def flow(self) -> NDArray[np.float32]:
+        """(h, w, 2) motion since the previous tick, right and down, pixels."""
+
+    def color(self, style: ColorStyle) -> NDArray[np.uint8]:
+        """(h, w, 4) BGRA."""
+
+
+def _no_rays(directions: NDArray[np.float32], max_range_m: float) -> RayHits:
+    raise RuntimeError("this context was made for sensors that cast no rays")
+
+
+def _no_velocities(instance: NDArray[np.int32]) -> Vector:
+    raise RuntimeError("this context was made for sensors that cast no rays")
+
+
+def _no_solids(radius_m: float) -> Solids:
+    return Solids()
 
 
 def _no_events(other_id: int, label: int, payload: object) -> bytes:
@@ -59,7 +85,10 @@ class SensorContext:
         geo_reference: Latitude and longitude of the world's origin, degrees.
         gravity_mps2: Gravity that accelerometers measure.
         collisions: Contacts of the parent in this tick.
-        scene: Gives the surroundings within a radius in metres; only called by sensors that look around.
+        cast: First hits of rays from the sensor: unit vectors (n, 3) in the world frame, range in metres.
+        velocity_of: Velocities (n, 3), m/s, of the instances that rays hit; zero for those that are none.
+        solids: Boxes and ground within a radius in metres.
+        picture: What the sensor, a camera, sees; None for all others.
         event_body: Packs an event from id and CityObjectLabel of the other party and its payload (a
             distance, or an impulse as list); the world knows how to describe the two actors.
     """
@@ -77,7 +106,10 @@ class SensorContext:
     geo_reference: tuple[float, float] = (0.0, 0.0)
     gravity_mps2: float = GRAVITY_MPS2
     collisions: Sequence[Collision] = ()
-    scene: Callable[[float], SceneView] = _empty_scene
+    cast: Cast = _no_rays
+    velocity_of: Callable[[NDArray[np.int32]], Vector] = _no_velocities
+    solids: Callable[[float], Solids] = _no_solids
+    picture: Picture | None = None
     event_body: EventBody = _no_events
 
 
@@ -100,16 +132,23 @@ class Sensor(ABC):
     def measure(self, context: SensorContext) -> bytes | list[bytes] | None:
         """Body of this tick's packet; several for several events; None when there is nothing to send.
 
+        See :meth:`is_due`.
+        """
+        if not self.is_due(context.time_s):
+            return None
+        elapsed_s = context.dt_s if self._last_output_s is None else context.time_s - self._last_output_s
+        self._last_output_s = context.time_s
+        return self._measure(context, elapsed_s)
+
+    def is_due(self, time_s: float) -> bool:
+        """Whether the sensor speaks at this simulation time.
+
         A sensor with a ``sensor_tick`` is silent until at least that much simulation time has passed since
         its previous output; none speaks twice in a tick.
         """
-        elapsed_s = context.dt_s
-        if self._last_output_s is not None:
-            elapsed_s = context.time_s - self._last_output_s
-            if elapsed_s < max(self._tick_s - _CLOCK_SLACK_S, _CLOCK_SLACK_S):
-                return None
-        self._last_output_s = context.time_s
-        return self._measure(context, elapsed_s)
+        if self._last_output_s is None:
+            return True
+        return time_s - self._last_output_s >= max(self._tick_s - _CLOCK_SLACK_S, _CLOCK_SLACK_S)
 
     @abstractmethod
     def _measure(self, context: SensorContext, elapsed_s: float) -> bytes | list[bytes] | None:

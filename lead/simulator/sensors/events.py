@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from lead.geometry.boxes import sphere_sweep_distances
-from lead.simulator.rendering.interim import ROADS_TAG, SceneView
+from lead.simulator.scenery.materials import Label
 from lead.simulator.sensors.base import Collision, Sensor, SensorContext, Vector
+from lead.simulator.world.solids import Solids
 
 _DYNAMIC_LABELS = np.array([12, 13, 14, 15, 16, 17, 18, 19, 21], dtype=np.uint8)
 
@@ -40,10 +41,10 @@ class ObstacleSensor(Sensor):
         self._only_dynamics = self._bool("only_dynamics")
 
     def _measure(self, context: SensorContext, elapsed_s: float) -> bytes | None:
-        scene = context.scene(self.distance_m + self.hit_radius_m)
-        wanted = (scene.actor_id != context.parent_id) | (scene.actor_id == 0)
+        solids = context.solids(self.distance_m + self.hit_radius_m)
+        wanted = (solids.actor_id != context.parent_id) | (solids.actor_id == 0)
         if self._only_dynamics:
-            wanted &= np.isin(scene.label, _DYNAMIC_LABELS)
+            wanted &= np.isin(solids.label, _DYNAMIC_LABELS)
         rows = np.flatnonzero(wanted)
         forward = context.rotation[:, 0]
         ways = sphere_sweep_distances(
@@ -51,24 +52,24 @@ class ObstacleSensor(Sensor):
             forward,
             self.hit_radius_m,
             self.distance_m,
-            scene.center[rows],
-            scene.yaw[rows],
-            scene.half[rows],
+            solids.center[rows],
+            solids.yaw[rows],
+            solids.half[rows],
         )
-        ground_way = np.inf if self._only_dynamics else self._way_to_ground(scene, context.location, forward)
+        ground_way = np.inf if self._only_dynamics else self._way_to_ground(solids, context.location, forward)
         nearest = int(np.argmin(ways)) if len(ways) else -1
         if nearest >= 0 and ways[nearest] <= ground_way and np.isfinite(ways[nearest]):
             row = rows[nearest]
-            return context.event_body(int(scene.actor_id[row]), int(scene.label[row]), float(ways[nearest]))
+            return context.event_body(int(solids.actor_id[row]), int(solids.label[row]), float(ways[nearest]))
         if ground_way <= self.distance_m:
-            return context.event_body(0, ROADS_TAG, ground_way)
+            return context.event_body(0, int(Label.ROADS), ground_way)
         return None
 
-    def _way_to_ground(self, scene: SceneView, location: Vector, forward: Vector) -> float:
+    def _way_to_ground(self, solids: Solids, location: Vector, forward: Vector) -> float:
         """Way of the sphere's centre until it touches the ground plane, metres; infinite if never."""
-        normal = np.array([-scene.grade_x, -scene.grade_y, 1.0])
+        normal = np.array([-solids.grade_x, -solids.grade_y, 1.0])
         normal /= np.linalg.norm(normal)
-        clearance = (float(location[2]) - scene.ground_z) * float(normal[2]) - self.hit_radius_m
+        clearance = (float(location[2]) - solids.ground_z) * float(normal[2]) - self.hit_radius_m
         if clearance <= 0.0:
             return 0.0
         sinking = -float(normal @ forward)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.simulator.rendering.interim import GROUND, ROADS_TAG, RayHits, SceneView, cast_rays
+from lead.simulator.rendering.scene import LEVEL_OBJECT_BIT, RayHits
 from lead.simulator.sensors.base import Sensor, SensorContext
 
 logger = logging.getLogger(__name__)
@@ -52,12 +52,10 @@ class _RotatingLidar(Sensor):
         channel = np.repeat(np.arange(self.channels), per_channel)
         if kept is not None:
             directions, channel = directions[kept], channel[kept]
-        scene = context.scene(self.range_m)
-        world = directions @ context.rotation.astype(np.float32).T
-        hits = cast_rays(scene, context.location, world, self.range_m)
+        hits = context.cast(directions @ context.rotation.astype(np.float32).T, self.range_m)
         seen = np.flatnonzero(np.isfinite(hits.distance))
-        hits = RayHits(hits.distance[seen], hits.target[seen], hits.cos_incidence[seen])
-        points, seen = self._points(scene, directions[seen], hits, seen)
+        hits = hits.take(seen)
+        points, seen = self._points(directions[seen], hits, seen)
         counts = np.bincount(channel[seen], minlength=self.channels).astype("<u4")
         angle = np.array([math.radians(self._phase_deg)], dtype="<f4")
         return angle.tobytes() + np.array([self.channels], dtype="<u4").tobytes() + counts.tobytes() + points
@@ -81,7 +79,7 @@ class _RotatingLidar(Sensor):
 
     @abstractmethod
     def _points(
-        self, scene: SceneView, directions: NDArray[np.float32], hits: RayHits, seen: NDArray[np.intp]
+        self, directions: NDArray[np.float32], hits: RayHits, seen: NDArray[np.intp]
     ) -> tuple[bytes, NDArray[np.intp]]:
         """Records of the hits, and those of ``seen`` (ray numbers) that survived."""
 
@@ -103,7 +101,7 @@ class Lidar(_RotatingLidar):
         return np.flatnonzero(self._rng.random(count, dtype=np.float32) >= self._general_rate)
 
     def _points(
-        self, scene: SceneView, directions: NDArray[np.float32], hits: RayHits, seen: NDArray[np.intp]
+        self, directions: NDArray[np.float32], hits: RayHits, seen: NDArray[np.intp]
     ) -> tuple[bytes, NDArray[np.intp]]:
         intensity = np.exp(np.float32(-self._attenuation) * hits.distance)
         distance = hits.distance
@@ -126,13 +124,12 @@ class SemanticLidar(_RotatingLidar):
     """``sensor.lidar.ray_cast_semantic``: points with incidence, actor and class; no noise or drop-off."""
 
     def _points(
-        self, scene: SceneView, directions: NDArray[np.float32], hits: RayHits, seen: NDArray[np.intp]
+        self, directions: NDArray[np.float32], hits: RayHits, seen: NDArray[np.intp]
     ) -> tuple[bytes, NDArray[np.intp]]:
         records = np.zeros(len(seen), dtype=SEMANTIC_POINT)
         records["xyz"] = directions * hits.distance[:, None]
         records["cos_incidence"] = hits.cos_incidence
-        on_box = hits.target != GROUND
-        records["label"] = ROADS_TAG
-        records["label"][on_box] = scene.label[hits.target[on_box]]
-        records["actor_id"][on_box] = scene.actor_id[hits.target[on_box]]
+        records["label"] = hits.label
+        on_level = (hits.object_id & LEVEL_OBJECT_BIT) != 0
+        records["actor_id"] = np.where(on_level, np.uint32(0), hits.object_id)
         return records.tobytes(), seen

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.simulator.rendering.interim import cast_rays
 from lead.simulator.sensors.base import Sensor, SensorContext
 
 _MAX_POINTS_PER_SECOND = 10_000_000
@@ -38,13 +37,10 @@ class Radar(Sensor):
         rays = ends / stretch[:, None]
         # The rays end on a plane at `range`, so off the boresight they are a little longer.
         longest_m = self.range_m * float(np.hypot(1.0, np.hypot(self._half_width, self._half_height)))
-        scene = context.scene(longest_m)
         world = rays @ context.rotation.T
-        hits = cast_rays(scene, context.location, world.astype(np.float32), longest_m)
+        hits = context.cast(world.astype(np.float32), longest_m)
         seen = np.flatnonzero(hits.distance <= self.range_m * stretch)
-        target = hits.target[seen]
-        target_velocity = np.zeros((len(seen), 3))
-        target_velocity[target >= 0] = scene.velocity[target[target >= 0]]
+        target_velocity = context.velocity_of(hits.instance[seen])
         x, y, z = rays[seen].T
         records = np.empty((len(seen), 4), dtype="<f4")
         records[:, 0] = ((target_velocity - velocity) * world[seen]).sum(axis=1)

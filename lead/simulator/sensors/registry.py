@@ -7,7 +7,15 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from lead.simulator.sensors.base import Sensor
-from lead.simulator.sensors.cameras import Camera
+from lead.simulator.sensors.cameras import (
+    DepthCamera,
+    DvsCamera,
+    FlowCamera,
+    InstanceCamera,
+    NormalsCamera,
+    RgbCamera,
+    SemanticCamera,
+)
 from lead.simulator.sensors.events import CollisionSensor, ObstacleSensor
 from lead.simulator.sensors.inertial import Gnss, Imu
 from lead.simulator.sensors.lidar import Lidar, SemanticLidar
@@ -46,7 +54,14 @@ _CLASSES: Mapping[str, _SensorClass] = {
     "sensor.other.radar": Radar,
     "sensor.lidar.ray_cast": Lidar,
     "sensor.lidar.ray_cast_semantic": SemanticLidar,
-} | {name: Camera for name in _STREAM_ORDER if name.startswith("sensor.camera.")}
+    "sensor.camera.rgb": RgbCamera,
+    "sensor.camera.depth": DepthCamera,
+    "sensor.camera.semantic_segmentation": SemanticCamera,
+    "sensor.camera.instance_segmentation": InstanceCamera,
+    "sensor.camera.normals": NormalsCamera,
+    "sensor.camera.optical_flow": FlowCamera,
+    "sensor.camera.dvs": DvsCamera,
+}
 
 
 def make_sensor(blueprint_id: str, attributes: Mapping[str, str], *, seed: int, actor_id: int) -> Sensor | None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STREET_GROUP = 2
-_INTENSITY_LM = 5000.0
+INTENSITY_LM = 5000.0
 _WARM_WHITE = (255, 225, 180)
 _NIGHT_BELOW_DEG = 2.0
 
@@ -19,7 +19,7 @@ class Lamp:
 
     id: int
     location: tuple[float, float, float]
-    intensity: float = _INTENSITY_LM
+    intensity: float = INTENSITY_LM
     group: int = STREET_GROUP
     color: tuple[int, int, int] = _WARM_WHITE
     active: bool = False

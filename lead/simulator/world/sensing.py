@@ -1,25 +1,45 @@
-"""Gives every listened-to sensor its view of the tick and collects the packets."""
+"""Gives every listened-to sensor its view of the tick and collects the packets.
+
+Rendering is the dear part, so it happens for sensors that are due and heard only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lead.geometry.frames import rotation_matrices
-from lead.simulator.rendering.interim import SceneView
-from lead.simulator.sensors.base import Collision, SensorContext
-from lead.simulator.world.actors import Actor, ActorKind
+from lead.simulator.rendering.scene import RayHits, View
+from lead.simulator.sensors.base import Collision, Picture, Sensor, SensorContext
+from lead.simulator.sensors.cameras import Camera
+from lead.simulator.sensors.lidar import Lidar, SemanticLidar
+from lead.simulator.sensors.radar import Radar
+from lead.simulator.world.actors import Actor
 from lead.simulator.world.layout import ActorState
+from lead.simulator.world.solids import solids_near
 
 if TYPE_CHECKING:
     from lead.simulator.world.world import World
 
 EventPacker = Callable[[Actor, int, int, object], bytes]
 """Packs an event: the sensor's parent, id and label of the other party (id 0: the level), payload."""
+
+_LOOKING = (Camera, Lidar, SemanticLidar, Radar)
+
+
+class _Due(NamedTuple):
+    """A sensor that speaks in this tick, and where it is."""
+
+    actor: Actor
+    sensor: Sensor
+    location: NDArray[np.float64]
+    rotation_deg: NDArray[np.float64]
+    rotation: NDArray[np.float64]
 
 
 class SensorSuite:
@@ -43,25 +63,77 @@ class SensorSuite:
 
     def measure(self, wanted: Callable[[int], bool], pack_event: EventPacker) -> Iterator[tuple[Actor, bytes]]:
         """Packets of this frame from the sensors whose stream is ``wanted``."""
-        listening = [actor for actor in self._actors.values() if wanted(actor.stream_id)]
-        if not listening:
+        due = [
+            self._placed(actor) for actor in self._actors.values() if wanted(actor.stream_id) and self._speaks(actor)
+        ]
+        if not due:
             return
+        looking = [one for one in due if isinstance(one.sensor, _LOOKING)]
+        if looking:
+            self._world.renderer.prepare(self._world, np.stack([one.location[:2] for one in looking]))
+        pictures = self._pictures([one for one in looking if isinstance(one.sensor, Camera)])
         collisions = self._collisions()
-        for actor in listening:
-            if actor.sensor is None or self._parent_sleeps(actor):
-                continue
-            bodies = actor.sensor.measure(self._context(actor, collisions, pack_event))
+        for one in due:
+            picture = pictures.get(one.actor.id)
+            bodies = one.sensor.measure(self._context(one, collisions, picture, pack_event))
             if bodies is None:
                 continue
             for body in [bodies] if isinstance(bodies, bytes) else bodies:
-                yield actor, body
+                yield one.actor, body
 
-    def _parent_sleeps(self, actor: Actor) -> bool:
-        """True on a dormant vehicle or walker, whose sensors are silent."""
-        parent = self._world.actors.get(actor.parent_id)
-        if parent is None or parent.table is None:
+    def _speaks(self, actor: Actor) -> bool:
+        """Whether a sensor has something to say now.
+
+        Sensors of dormant vehicles and walkers are silent, and cameras are while rendering is switched off.
+        """
+        world, sensor = self._world, actor.sensor
+        if sensor is None or not sensor.is_due(world.elapsed_s):
             return False
-        return bool(parent.table.records["state"][parent.row] == ActorState.DORMANT)
+        if isinstance(sensor, Camera) and world.settings.no_rendering:
+            return False
+        parent = world.actors.get(actor.parent_id)
+        if parent is None or parent.table is None:
+            return True
+        return bool(parent.table.records["state"][parent.row] != ActorState.DORMANT)
+
+    def _placed(self, actor: Actor) -> _Due:
+        assert actor.table is not None and actor.sensor is not None
+        location = actor.table.column("position")[actor.row].copy()
+        rotation_deg = actor.table.column("rotation_deg")[actor.row].copy()
+        return _Due(actor, actor.sensor, location, rotation_deg, rotation_matrices(*rotation_deg))
+
+    def _pictures(self, cameras: Sequence[_Due]) -> dict[int, Picture]:
+        """What cameras see, by actor id."""
+        if not cameras:
+            return {}
+        from lead.simulator.rendering.pictures import Request, share
+
+        requests = []
+        for one in cameras:
+            assert isinstance(one.sensor, Camera)
+            optics = one.sensor.optics
+            view = View(one.location, one.rotation, optics.width_px, optics.height_px, optics.fov_deg)
+            location, rotation = self._pose_before(one)
+            before = replace(view, location=location, rotation=rotation)
+            requests.append(Request(view, before, one.sensor.needs))
+        pictures = share(self._world.renderer, requests)
+        return {one.actor.id: picture for one, picture in zip(cameras, pictures, strict=True)}
+
+    def _pose_before(self, one: _Due) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Location and rotation of a sensor one tick ago: with its parent if that moves, else where it is."""
+        world = self._world
+        carrier = world.actors.get(one.actor.parent_id)
+        while carrier is not None and carrier.parent_id:
+            carrier = world.actors.get(carrier.parent_id)
+        if carrier is None or carrier.table is None:
+            return one.location, one.rotation
+        record = carrier.table.records[carrier.row]
+        angle = -np.radians(float(record["angular_velocity_deg"][2])) * world.delta_s
+        cos, sin = np.cos(angle), np.sin(angle)
+        turn = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+        center = record["location"].astype(np.float64)
+        way = record["velocity"].astype(np.float64) * world.delta_s
+        return turn @ (one.location - center) + center - way, turn @ one.rotation
 
     def _collisions(self) -> dict[int, list[Collision]]:
         """This tick's contacts by actor id."""
@@ -75,12 +147,12 @@ class SensorSuite:
             found.setdefault(event.actor.id, []).append(collision)
         return found
 
-    def _context(self, actor: Actor, collisions: dict[int, list[Collision]], pack_event: EventPacker) -> SensorContext:
-        world = self._world
+    def _context(
+        self, one: _Due, collisions: dict[int, list[Collision]], picture: Picture | None, pack_event: EventPacker
+    ) -> SensorContext:
+        world, actor = self._world, one.actor
         assert actor.table is not None
         record = actor.table.records[actor.row]
-        location = actor.table.column("position")[actor.row].copy()
-        rotation_deg = actor.table.column("rotation_deg")[actor.row].copy()
         parent = world.actors.get(actor.parent_id)
         parent_rotation, parent_spin = None, np.zeros(3)
         if parent is not None and parent.table is not None:
@@ -91,9 +163,9 @@ class SensorSuite:
             frame=world.frame,
             time_s=world.elapsed_s,
             dt_s=world.delta_s,
-            location=location,
-            rotation_deg=rotation_deg,
-            rotation=rotation_matrices(*rotation_deg),
+            location=one.location,
+            rotation_deg=one.rotation_deg,
+            rotation=one.rotation,
             velocity=record["velocity"].astype(np.float64),
             parent_id=actor.parent_id,
             parent_rotation=parent_rotation,
@@ -101,64 +173,20 @@ class SensorSuite:
             geo_reference=(world.town.latitude_deg, world.town.longitude_deg),
             gravity_mps2=world.imu_gravity_mps2,
             collisions=collisions.get(actor.parent_id, ()),
-            scene=partial(self._scene, location),
+            cast=partial(self._cast, one.location),
+            velocity_of=self._velocity_of,
+            solids=partial(solids_near, world, one.location),
             event_body=partial(pack_event, parent if parent is not None else actor),
+            picture=picture,
         )
 
-    def _scene(self, location: NDArray[np.float64], radius_m: float) -> SceneView:
-        """Ground plane and boxes within ``radius_m`` of a point."""
-        world = self._world
-        ground = world.ground.query(location[None])
-        parts = [_actor_boxes(world, kind) for kind in (ActorKind.VEHICLE, ActorKind.WALKER, ActorKind.PROP)]
-        parts.append(_level_boxes(world))
-        center, yaw, half, ids, labels, velocity = (np.concatenate(column) for column in zip(*parts, strict=True))
-        near = np.linalg.norm(center - location, axis=1) < radius_m + np.linalg.norm(half, axis=1)
-        return SceneView(
-            ground_z=float(ground.z[0]),
-            grade_x=float(ground.grade_x[0]),
-            grade_y=float(ground.grade_y[0]),
-            center=center[near],
-            yaw=yaw[near],
-            half=half[near],
-            actor_id=ids[near],
-            label=labels[near],
-            velocity=velocity[near],
-        )
+    def _cast(self, location: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float) -> RayHits:
+        renderer = self._world.renderer
+        hits = renderer.cast(location, directions, max_range_m)
+        return hits._replace(object_id=renderer.actor_ids(hits.object_id))
 
-
-_Boxes = tuple[NDArray[Any], ...]
-
-
-def _actor_boxes(world: World, kind: ActorKind) -> _Boxes:
-    """Boxes of one kind of actor: centre, yaw, half sizes, ids, labels, velocities."""
-    table = {
-        ActorKind.VEHICLE: world.fleet.table,
-        ActorKind.WALKER: world.crowd.table,
-        ActorKind.PROP: world.props.table,
-    }[kind]
-    actors = [actor for actor in table.actors if actor.kind == kind]
-    rows = np.array([actor.row for actor in actors], np.int64)
-    records = table.records[rows]
-    rotation = rotation_matrices(*records["rotation_deg"].astype(np.float64).T)
-    local = np.array([actor.box_center for actor in actors], np.float64).reshape(-1, 3)
-    center = records["location"].astype(np.float64) + (rotation @ local[..., None])[..., 0]
-    return (
-        center,
-        np.radians(records["rotation_deg"][:, 1].astype(np.float64)),
-        np.array([actor.extent for actor in actors], np.float64).reshape(-1, 3),
-        records["id"].astype(np.int64),
-        np.array([actor.semantic_tag for actor in actors], np.uint8),
-        records["velocity"].astype(np.float64),
-    )
-
-
-def _level_boxes(world: World) -> _Boxes:
-    boxes, level, shown = world.scene.boxes, world.level, np.flatnonzero(world.present)
-    return (
-        np.column_stack([level.center, level.z])[shown],
-        level.yaw[shown],
-        np.column_stack([level.half, level.half_z])[shown],
-        np.zeros(len(shown), np.int64),
-        boxes["label"][shown].astype(np.uint8),
-        np.zeros((len(shown), 3)),
-    )
+    def _velocity_of(self, instance: NDArray[np.int32]) -> NDArray[np.float64]:
+        velocity = np.zeros((len(instance), 3))
+        moving = instance >= 0
+        velocity[moving] = self._world.renderer.instances.velocity[instance[moving]]
+        return velocity

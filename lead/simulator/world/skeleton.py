@@ -47,7 +47,8 @@ _FINGERS = {"Thumb": 0.04, "Index": 0.03, "Middle": 0.01, "Ring": -0.01, "Pinky"
 """Offset of a finger's first joint along x, metres."""
 _KNUCKLES = (("", -0.08), ("01", -0.03), ("02", -0.02), ("End", -0.02))
 
-_STRIDE_M = 1.5
+STRIDE_PER_HEIGHT = 1.5 / _TALL_M
+"""Length of a stride (two steps) in heights of the body."""
 _STRIDE_SPEED_MPS = 1.4
 _THIGH_SWING_DEG = 28.0
 _KNEE_BEND_DEG = 45.0
@@ -127,7 +128,7 @@ def walking_pose(height_m: float, way_m: float, speed_mps: float) -> Array:
         float64 (n, 4, 4), one per name in :data:`WALKER_BONES`.
     """
     scale = height_m / _TALL_M
-    phase = 2.0 * np.pi * way_m / (_STRIDE_M * scale)
+    phase = 2.0 * np.pi * way_m / (STRIDE_PER_HEIGHT * height_m)
     reach = min(speed_mps / _STRIDE_SPEED_MPS, _MAX_STRIDE)
     location, rotation_deg = _OFFSETS * scale, np.zeros_like(_OFFSETS)
     for side, swing in (("L", np.sin(phase)), ("R", -np.sin(phase))):

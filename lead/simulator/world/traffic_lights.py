@@ -46,6 +46,9 @@ class TrafficLightSystem:
     def __init__(self, town: CompiledMap) -> None:
         self.table = RecordTable(LIGHT_RECORD)
         rows = np.flatnonzero(town.signals["kind"] == SignalKind.TRAFFIC_LIGHT)
+        self.light_of_signal = np.full(len(town.signals), -1, np.int64)
+        """Row of the light that each of the town's signals is, -1 for signs."""
+        self.light_of_signal[rows] = np.arange(len(rows))
         self._controller = town.signals["controller"][rows].astype(np.int64)
         controllers = town.controllers
         self._group_of_controller = controllers["group"].astype(np.int64)

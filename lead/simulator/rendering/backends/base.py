@@ -11,6 +11,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from lead.simulator.rendering.environment import Environment
 from lead.simulator.rendering.kernels import passes
 from lead.simulator.rendering.kernels.air import Tables, pack_environment
 from lead.simulator.rendering.kernels.noise import noise_table
-from lead.simulator.rendering.kernels.structs import Cameras, Hits, Light, Samples, Slots
+from lead.simulator.rendering.kernels.structs import LIGHT_DTYPE, Cameras, Hits, Light, Samples, Slots
 from lead.simulator.rendering.scene import Instances, Lights, RayHits, View
 from lead.simulator.scenery.mesh import Mesh
 
@@ -32,6 +33,7 @@ _MAX_THREADS = 8
 _CHUNKS_PER_THREAD = 8
 _SMALL_LAUNCH = 4096
 _KEPT_ORDERS = 8
+_CPU_BLOCK = 1  # what launches on the CPU use; another value would be compiled as another module
 _IDENTITY = np.eye(4, dtype=np.float32)
 
 
@@ -136,7 +138,7 @@ class WarpBackend(ABC):
         self.casts_shadows = environment.casts_shadows
         self.light_count = len(lights)
         if len(lights):
-            rows = np.zeros(len(lights), Light.numpy_dtype())
+            rows: NDArray[Any] = np.zeros(len(lights), LIGHT_DTYPE)
             for name in ("position", "direction", "color", "cos_inner", "cos_outer", "range_m"):
                 rows[name] = getattr(lights, name)
             self.lights = wp.array(rows, dtype=Light, device=self.device)
@@ -246,10 +248,10 @@ class WarpBackend(ABC):
             run(0, count)
             return
         # The first launch may compile; several at once would compile several times.
-        kernel.module.load(self.device)
+        kernel.module.load(self.device, block_dim=_CPU_BLOCK)
         chunks = self._threads * _CHUNKS_PER_THREAD
         bounds = [count * part // chunks for part in range(chunks + 1)]
-        jobs = [self._workers.submit(run, low, high - low) for low, high in zip(bounds, bounds[1:], strict=False)]
+        jobs = [self._workers.submit(run, low, high - low) for low, high in pairwise(bounds)]
         for job in jobs:
             job.result()
 
@@ -293,9 +295,7 @@ class WarpBackend(ABC):
         """Fill in which hits the sun reaches."""
 
     @abstractmethod
-    def _trace_rays(
-        self, origin: wp.vec3, directions: wp.array, far_m: float, hits: Hits, facets: wp.array
-    ) -> None:
+    def _trace_rays(self, origin: wp.vec3, directions: wp.array, far_m: float, hits: Hits, facets: wp.array) -> None:
         """First hits of rays from one point and the object-space normals of what they hit."""
 
 

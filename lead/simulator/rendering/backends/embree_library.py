@@ -192,7 +192,7 @@ def self_test() -> None:
         words = np.zeros(32, np.uint32)
         # RTCRayHit: origin, tnear, direction, time, tfar, mask, id, flags, then Ng, u, v, primID, geomID, instID.
         address = words.ctypes.data + (-words.ctypes.data) % 16
-        aligned = np.frombuffer((ctypes.c_uint32 * 24).from_address(address), np.uint32)
+        aligned = words[(address - words.ctypes.data) // 4 :][:24]
         floats = aligned.view(np.float32)
         floats[4], floats[8] = 1.0, 100.0
         aligned[9], aligned[18:20] = 0xFFFFFFFF, 0xFFFFFFFF

@@ -204,6 +204,4 @@ def tiled_order(views: int, rows: int, width: int) -> NDArray[np.int32]:
     row, column = np.indices((rows, width), dtype=np.int32)
     block = (row // 2) * ((width + 3) // 4) + column // 4
     order = np.lexsort((((row % 2) * 4 + column % 4).ravel(), block.ravel())).astype(np.int32)
-    return (order[None] + np.arange(views, dtype=np.int32)[:, None] * np.int32(rows * width)).ravel()
-
-
+    return np.asarray((order[None] + np.arange(views, dtype=np.int32)[:, None] * np.int32(rows * width)).ravel())

@@ -195,9 +195,7 @@ def shadow_packets(
     samples: Samples,
 ) -> None:
     """Whether the sun reaches what the camera rays hit; one thread per packet."""
-    _shadow_packet(
-        function, scene, arguments, cameras, wp.tid() + first, sun, max_depth_m, shadow_far_m, hits, samples
-    )
+    _shadow_packet(function, scene, arguments, cameras, wp.tid() + first, sun, max_depth_m, shadow_far_m, hits, samples)
 
 
 @wp.kernel(enable_backward=False)

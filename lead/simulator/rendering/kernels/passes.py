@@ -52,9 +52,7 @@ def attributes(
         a = triangles.corner[3 * triangle]
         b = triangles.corner[3 * triangle + 1]
         c = triangles.corner[3 * triangle + 2]
-        normal = (
-            triangles.normal[a] * weights[0] + triangles.normal[b] * weights[1] + triangles.normal[c] * third
-        )
+        normal = triangles.normal[a] * weights[0] + triangles.normal[b] * weights[1] + triangles.normal[c] * third
         normal = wp.normalize(slots.normal_matrix[slot] * normal)
         direction = sample_direction(cameras, cameras.pixel[sample])
         if wp.dot(normal, direction) > 0.0:

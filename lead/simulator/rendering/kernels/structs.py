@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import warp as wp
 
 
@@ -30,6 +33,9 @@ class Light:
     cos_inner: wp.float32
     cos_outer: wp.float32
     range_m: wp.float32
+
+
+LIGHT_DTYPE: np.dtype[Any] = Light.numpy_dtype()
 
 
 @wp.struct

@@ -1,1 +1,1 @@
-"""Meshes of actors: vehicles, riders, walkers, props, and the heads of traffic lights."""
+"""Meshes of everything that can be spawned."""
