@@ -29,7 +29,7 @@ Status = Literal["ok", "info", "warn", "fail"]
 SUPPORTED_PYTHON = ((3, 10), (3, 12))
 SUPPORTED_CARLA = ("0.9.15", "0.9.16")
 MINIMUM_TORCH = (2, 9)
-CORE_LIBRARIES = ("numpy", "scipy", "shapely", "lxml", "msgpack", "uvloop", "omegaconf", "cv2", "rich")
+CORE_LIBRARIES = ("numpy", "scipy", "shapely", "lxml", "msgpack", "uvloop", "omegaconf", "cv2", "rich", "warp")
 RPC_PORT, STREAMING_PORT, TRAFFIC_MANAGER_PORT = 2000, 2001, 8000
 DISK_WARN_GB, DISK_FAIL_GB = 5.0, 0.2
 MEMORY_WARN_GIB = 4.0
@@ -97,6 +97,7 @@ def examine() -> Iterator[Finding]:
     yield check_disk("disk cache", towns.cache_dir())
     yield check_disk("disk project", Path.cwd())
     yield check_machine()
+    yield check_rendering()
     yield from check_ports()
     yield from check_torch()
 
@@ -185,6 +186,21 @@ def check_machine() -> Finding:
     if memory_gib < MEMORY_WARN_GIB:
         return Finding("machine", "warn", detail, "the large towns (Town12, Town13) may not fit into memory")
     return Finding("machine", "ok", detail)
+
+
+def check_rendering() -> Finding:
+    """Let every rendering back end draw its test scene."""
+    from lead.simulator.rendering.select import describe_backends
+
+    reasons = describe_backends()
+    working = [name for name, reason in reasons.items() if not reason]
+    broken = "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)
+    if not working:
+        return Finding("rendering", "fail", broken, "pip install --force-reinstall warp-lang embreex")
+    detail = ", ".join(working) + (f" ({broken})" if broken else "")
+    if working == ["cpu"]:
+        return Finding("rendering", "warn", detail, "without embreex, rendering on the CPU is several times slower")
+    return Finding("rendering", "ok", detail)
 
 
 def check_ports() -> Iterator[Finding]:

@@ -64,6 +64,8 @@ class EpisodeSettings:
 class EpisodeStart:
     """What observers learn before the first tick of the drive."""
 
+    world: carla.World
+    ego: carla.Vehicle
     route: Route
     dense: DenseRoute
     map: carla.Map
@@ -241,7 +243,7 @@ class Episode:
 
     def _drive(self, context: PrivilegedContext, watch: _Watch) -> None:
         """Run the tick loop until a criterion ends it."""
-        start = EpisodeStart(self._route, context.route, context.map, context.lights)
+        start = EpisodeStart(context.world, context.ego, self._route, context.route, context.map, context.lights)
         for observer in self._observers:
             self._started_observers.append(observer)
             observer.on_start(start)

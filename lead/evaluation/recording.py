@@ -1,4 +1,7 @@
-"""Episode observer that writes the top-down video of a drive."""
+"""Episode observer that writes the video of a drive: from above, and from behind the ego.
+
+Pictures of the chase camera arrive late, so drawings of the map wait for theirs and nothing in the drive waits.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import logging
 from pathlib import Path
 
 import carla
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.evaluation.chase_camera import PERIOD_S, ChaseCamera
 from lead.evaluation.episode import EpisodeStart, EpisodeTick
 from lead.evaluation.map_drawing import map_layers_near
 from lead.evaluation.observation import ActorKind
@@ -21,6 +26,11 @@ from lead.visualization.video import VideoWriter
 LOG = logging.getLogger(__name__)
 
 WIDTH, HEIGHT = 1280, 720
+MAP_WIDTH, EGO_PLACE = 640, (0.72, 0.68)
+LAST_PICTURE_S = 2.0
+"""How long the end of an episode waits for pictures that are still on their way."""
+MAX_WAITING = 200
+"""Drawings kept for pictures to come, ten seconds of driving."""
 LIGHT_REACH_M = 110.0
 BRAKE_SHOWN = 0.05
 _USERS = {
@@ -43,8 +53,8 @@ _SENTENCES = {
 }
 
 
-class TopDownRecorder:
-    """Writes one mp4 per episode.
+class DriveRecorder:
+    """Writes one mp4 per episode: the map on the left, the chase camera on the right, ten frames per second.
 
     Attributes:
         path: The video of the last finished episode, None if there is none.
@@ -61,25 +71,54 @@ class TopDownRecorder:
         self._target = path
         self._agent_name = agent_name
         self._writer: VideoWriter | None = None
+        self._camera: ChaseCamera | None = None
+        self._waiting: dict[int, Scene] = {}
 
     def on_start(self, start: EpisodeStart) -> None:
-        """Open the video and prepare the drawing of the map."""
+        """Open the video, mount the camera and prepare the drawing of the map."""
         self._start = start
         layers = map_layers_near(start.map, start.dense.xyz)
-        self._renderer = TopDownRenderer(layers, start.dense.xyz[:, :2], WIDTH, HEIGHT)
-        self._writer = VideoWriter(self._target, WIDTH, HEIGHT, fps=1.0 / TICK_S)
+        self._renderer = TopDownRenderer(layers, start.dense.xyz[:, :2], MAP_WIDTH, HEIGHT, ego_place=EGO_PLACE)
+        self._writer = VideoWriter(self._target, WIDTH, HEIGHT, fps=1.0 / PERIOD_S)
+        self._camera = ChaseCamera(start.world, start.ego)
 
     def on_tick(self, tick: EpisodeTick) -> None:
-        """Draw and append one frame."""
-        if self._writer is not None:
-            self._writer.write(self._renderer.draw(self._scene(tick)))
+        """Note the scene, and append a frame for every picture that has arrived."""
+        self._waiting[tick.observation.frame] = self._scene(tick)
+        self._append_arrived()
+        while len(self._waiting) > MAX_WAITING:
+            self._waiting.pop(next(iter(self._waiting)))
 
     def on_end(self) -> None:
-        """Finish the file."""
-        if self._writer is not None:
-            self._writer.close()
-            self.path = self._target if self._writer.frame_count else None
-            self._writer = None
+        """Wait for the last pictures and finish the file."""
+        if self._writer is None or self._camera is None:
+            return
+        last = max(self._waiting, default=0)
+        try:
+            self._append_arrived(LAST_PICTURE_S, last - round(PERIOD_S / TICK_S) + 1)
+            self._camera.close()
+        except RuntimeError as error:
+            LOG.warning("the chase camera could not be removed: %s", error)
+        if not self._writer.frame_count:
+            LOG.warning("the chase camera sent no pictures (is rendering switched off?); there is no video")
+        self._writer.close()
+        self.path = self._target if self._writer.frame_count else None
+        self._writer = self._camera = None
+        self._waiting.clear()
+
+    def _append_arrived(self, timeout_s: float = 0.0, until_frame: int = 0) -> None:
+        """Write what has arrived; with a time-out, also what comes until a frame was seen."""
+        assert self._camera is not None and self._writer is not None
+        while (arrived := self._camera.take(timeout_s)) is not None:
+            frame, picture = arrived
+            scene = self._waiting.get(frame)
+            for old in [number for number in self._waiting if number <= frame]:
+                del self._waiting[old]
+            if scene is not None:
+                view = cv2.resize(picture, (WIDTH - MAP_WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+                self._writer.write(np.concatenate([self._renderer.draw(scene), view], axis=1))
+            if frame >= until_frame:
+                timeout_s = 0.0
 
     def _scene(self, tick: EpisodeTick) -> Scene:
         ego = tick.observation.ego

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lead.evaluation.agent import AutonomousAgent
 from lead.evaluation.episode import Episode, EpisodeObserver, EpisodeSettings
-from lead.evaluation.recording import TopDownRecorder
+from lead.evaluation.recording import DriveRecorder
 from lead.evaluation.world_setup import SimulationSession
 from lead.maps.towns import installed_towns, read_opendrive
 from lead.routes.model import Route
@@ -130,7 +130,7 @@ def drive_routes(
         write_json_atomically(result.checkpoint, endpoint(result.records, len(routes)))
 
     for route in routes:
-        recorder = TopDownRecorder(_video_path(settings, route, len(routes)), settings.agent_name)
+        recorder = DriveRecorder(_video_path(settings, route, len(routes)), settings.agent_name)
         episode = Episode(
             session,
             route,

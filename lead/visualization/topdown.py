@@ -17,8 +17,8 @@ from lead.visualization.map_layers import SUBPIXEL_BITS, GroundPatch, MapLayers
 from lead.visualization.style import Color
 
 PIXELS_PER_M = 9.0
-EGO_COLUMN, EGO_ROW = 0.56, 0.66
-"""Place of the ego in the frame, as shares of width and height."""
+EGO_PLACE = (0.56, 0.66)
+"""Usual place of the ego in the frame, as shares of width and height."""
 STOP_LINE_WIDTH_M = 0.5
 WALKER_RADIUS_M = 0.55
 GLASS_FRONT, GLASS_BACK = 0.45, 0.12
@@ -100,6 +100,7 @@ class TopDownRenderer:
         width: int = 1280,
         height: int = 720,
         pixels_per_m: float = PIXELS_PER_M,
+        ego_place: tuple[float, float] = EGO_PLACE,
     ) -> None:
         """Prepare for one route.
 
@@ -109,11 +110,12 @@ class TopDownRenderer:
             width: Frame width in pixels.
             height: Frame height in pixels.
             pixels_per_m: Scale.
+            ego_place: Column and row of the ego, as shares of width and height.
         """
         self.width = width
         self.height = height
         self._scale = pixels_per_m
-        self._anchor = np.array([EGO_COLUMN * width, EGO_ROW * height])
+        self._anchor = np.array([ego_place[0] * width, ego_place[1] * height])
         farthest_px = np.max(np.abs(np.array([[0, 0], [width, height]]) - self._anchor), axis=0)
         radius_m = float(np.hypot(*farthest_px)) / pixels_per_m
         self._ground = GroundPatch(layers, route_xy, pixels_per_m, radius_m)

@@ -26,8 +26,19 @@ _WALLS: tuple[Color, ...] = (
 )
 _TOWERS: tuple[Color, ...] = ((128, 142, 152), (152, 156, 160), (110, 118, 126), (170, 166, 158), (98, 112, 124))
 _ROOFS: tuple[Color, ...] = ((132, 78, 62), (96, 90, 88), (112, 84, 70), (78, 82, 88))
+_EAVES_M = {Thing.HOUSE: 0.5, Thing.BARN: 0.4}
+_ROOF = {Thing.HOUSE: (0.55, 0.9), Thing.BARN: (0.5, 0.0)}
+"""Rise of a gable: metres per metre of half the width, and metres besides."""
 _SINK_M = 0.6
 """How deep walls reach into the ground, so that slopes leave no gap."""
+
+
+def roof_rise(things: NDArray[np.void]) -> Array:
+    """How far the ridges of things (THING_DTYPE) lie above their walls, (n,) metres; 0 for those without a gable."""
+    rise = np.zeros(len(things))
+    for kind, (slope, more) in _ROOF.items():
+        rise += np.where(things["kind"] == kind, slope * (things["half_y"] - _EAVES_M[kind]) + more, 0.0)
+    return rise
 
 
 def _label(look_color: Color, material: Material) -> Look:
@@ -86,14 +97,14 @@ def _flat_roof(builder: MeshBuilder, half: tuple[float, float], height: float, r
 
 def _tower(builder: MeshBuilder, half: tuple[float, float], height: float, rng: np.random.Generator) -> None:
     wall = _label(_pick(rng, _TOWERS), Material.FACADE)
-    _shell(builder, half, -_SINK_M, height, wall)
+    body = height
     if height > 34.0 and rng.random() < 0.6:
-        upper = half[0] * 0.72, half[1] * 0.72
-        x, y = upper
-        top = height * float(rng.uniform(1.12, 1.3))
-        builder.prism([[-x, -y], [x, -y], [x, y], [-x, y]], height, top, wall)
-        _flat_roof(builder, upper, top, rng)
-    _flat_roof(builder, half, height, rng)
+        body = height / float(rng.uniform(1.12, 1.3))
+        x, y = upper = half[0] * 0.72, half[1] * 0.72
+        builder.prism([[-x, -y], [x, -y], [x, y], [-x, y]], body, height, wall)
+        _flat_roof(builder, upper, height, rng)
+    _shell(builder, half, -_SINK_M, body, wall)
+    _flat_roof(builder, half, body, rng)
     x, y = half
     canopy = _label((90, 92, 95), Material.METAL)
     builder.box([0.0, -y - 0.8, 3.6], [0.45 * x, 0.8, 0.14], canopy)
@@ -132,7 +143,8 @@ def _sign_board(builder: MeshBuilder, half: tuple[float, float], rng: np.random.
         [spot + 2.0, -y - 0.12, 3.6],
         [spot - 2.0, -y - 0.12, 3.6],
     ]
-    face = [[left, bottom], [right, bottom], [right, top], [left, top]]
+    # Seen from the street, which lies towards -y, +x is on the left.
+    face = [[right, bottom], [left, bottom], [left, top], [right, top]]
     builder.quad(board, _label((255, 255, 255), Material.FACE), uv=face, normal=[0.0, -1.0, 0.0])
     red, green, blue = rng.integers(70, 170, 3).tolist()
     cloth = _label((red, green, blue), Material.PLASTIC)
@@ -144,11 +156,12 @@ def _sign_board(builder: MeshBuilder, half: tuple[float, float], rng: np.random.
 
 def _house(builder: MeshBuilder, half: tuple[float, float], height: float, rng: np.random.Generator) -> None:
     x, y = half
-    x, y = x - 0.5, y - 0.5
+    x, y = x - _EAVES_M[Thing.HOUSE], y - _EAVES_M[Thing.HOUSE]
     wall = _label(_pick(rng, _WALLS), Material.FACADE)
     _shell(builder, (x, y), -_SINK_M, height, wall)
     roof = _label(_pick(rng, _ROOFS), Material.ROOF)
-    _gable(builder, (x, y), height, 0.55 * y + 0.9, wall, roof)
+    slope, more = _ROOF[Thing.HOUSE]
+    _gable(builder, (x, y), height, slope * y + more, wall, roof)
     builder.box(
         [0.5 * x, 0.3 * y, height + 0.4 * y + 0.9], [0.3, 0.3, 0.9], _label((126, 84, 70), Material.BRICK), bottom=False
     )
@@ -162,11 +175,11 @@ def _house(builder: MeshBuilder, half: tuple[float, float], height: float, rng: 
 
 def _barn(builder: MeshBuilder, half: tuple[float, float], height: float, rng: np.random.Generator) -> None:
     x, y = half
-    x, y = x - 0.4, y - 0.4
+    x, y = x - _EAVES_M[Thing.BARN], y - _EAVES_M[Thing.BARN]
     colors: tuple[Color, ...] = ((136, 62, 50), (128, 116, 100), (150, 150, 148))
     wall = _label(_pick(rng, colors), Material.WOOD)
     _shell(builder, (x, y), -_SINK_M, height, wall)
-    _gable(builder, (x, y), height, 0.5 * y, wall, _label((116, 116, 118), Material.METAL))
+    _gable(builder, (x, y), height, _ROOF[Thing.BARN][0] * y, wall, _label((116, 116, 118), Material.METAL))
     builder.box([0.0, -y - 0.04, 1.9], [1.9, 0.05, 1.9], _label((92, 76, 62), Material.WOOD))
 
 

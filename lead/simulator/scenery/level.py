@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from lead.maps.compiled import CompiledMap
 from lead.maps.ground import GroundIndex
 from lead.maps.layout import BOX_DTYPE, SignalKind
+from lead.simulator.scenery.buildings import roof_rise
 from lead.simulator.scenery.lamps import LAMP_HEIGHT_M, POLE_HALF_M, place_street_lamps
 from lead.simulator.scenery.materials import Label
 from lead.simulator.scenery.placements import BUILDINGS, THING_DTYPE, Thing, place_things
 from lead.simulator.scenery.scenery_cache import cached_arrays
-from lead.simulator.scenery.signals import HOUSING_HALF_M, place_heads
+from lead.simulator.scenery.signals import HOUSING_HALF_M, approach_yaws, place_heads
 from lead.simulator.scenery.terrain import Terrain
 
 ANY_LABEL = 255
@@ -119,7 +120,7 @@ def _signal_boxes(town: CompiledMap, ground: GroundIndex, heads: NDArray[np.void
     rows["owner"] = np.arange(len(signals))
     rows["x"], rows["y"] = signals["x"], signals["y"]
     rows["z"] = hits.z + _PLATE_HEIGHT_M
-    rows["yaw"] = np.radians(signals["yaw_deg"])
+    rows["yaw"] = approach_yaws(town)
     for name in ("x", "y", "z", "yaw"):
         rows[name][heads["signal"]] = heads[name]
     for name, housing, plate in zip(("ext_x", "ext_y", "ext_z"), HOUSING_HALF_M, _PLATE_HALF_M, strict=True):
@@ -133,8 +134,9 @@ def _thing_boxes(things: NDArray[np.void]) -> NDArray[np.void]:
     rows["owner"] = -1
     for name in ("x", "y", "yaw"):
         rows[name] = things[name]
-    rows["z"] = things["z"] + 0.5 * things["height"]
-    rows["ext_x"], rows["ext_y"], rows["ext_z"] = things["half_x"], things["half_y"], 0.5 * things["height"]
+    height = things["height"] + roof_rise(things)
+    rows["z"] = things["z"] + 0.5 * height
+    rows["ext_x"], rows["ext_y"], rows["ext_z"] = things["half_x"], things["half_y"], 0.5 * height
     labels = np.full(max(Thing) + 1, Label.STATIC, np.uint8)
     labels[list(BUILDINGS)] = Label.BUILDINGS
     labels[[Thing.BROADLEAF, Thing.CONIFER, Thing.BUSH]] = Label.VEGETATION

@@ -198,12 +198,12 @@ class MeshBuilder:
         points = np.asarray(corners, np.float64)
         if normal is None:
             normal = np.cross(points[2] - points[0], points[3] - points[1])
-            normal = normal / max(float(np.linalg.norm(normal)), 1e-12)
+        way = np.asarray(normal, np.float64)
         self.triangles(
             points,
             [[0, 1, 2], [0, 2, 3]],
             look,
-            normals=np.broadcast_to(np.asarray(normal, np.float64), (4, 3)),
+            normals=np.broadcast_to(way / max(float(np.linalg.norm(way)), 1e-12), (4, 3)),
             uv=_UNIT_UV if uv is None else uv,
         )
 

@@ -16,13 +16,14 @@ _FINEST_M = 0.5
 _MARGIN_M = 140.0
 _CLEARANCE_M = {LaneType.SIDEWALK: 0.15, LaneType.NONE: 0.0, LaneType.MEDIAN: 0.0}
 _USUAL_CLEARANCE_M = 0.9
+_POST_CLEARANCE_M = 1.2
 
 
 class Occupancy:
     """Which ground is taken.
 
     Args:
-        town: Its lanes, with some clearance, and crosswalks are taken from the start.
+        town: Its lanes, with some clearance, crosswalks and posts of signals are taken from the start.
     """
 
     def __init__(self, town: CompiledMap) -> None:
@@ -36,6 +37,8 @@ class Occupancy:
         self._draw_lanes(town)
         for outline in town.crosswalks:
             cv2.fillPoly(self._taken, [self._pixels(outline[:, :2])], 1)
+        for posts in (town.signals, town.static_boxes):
+            self.take_points(np.stack([posts["x"], posts["y"]], axis=1), _POST_CLEARANCE_M)
 
     def _pixels(self, xy: Array) -> NDArray[np.int32]:
         return np.rint((xy - self._low) / self.cell_m - 0.5).astype(np.int32)

@@ -58,6 +58,8 @@ TREES = (Thing.BROADLEAF, Thing.CONIFER)
 _MAX_BUILDINGS, _MAX_TREES = 12000, 40000
 _URBAN_WINDOW_M, _URBAN_FULL = 220.0, 0.10
 _WOODS_REACH_M = 130.0
+_MOST_BURIED = 0.5
+"""Buildings of which a slope hides a larger share of the height are left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,20 +92,23 @@ def place_things(town: CompiledMap, terrain: Terrain) -> NDArray[np.void]:
     ]
     joined = np.concatenate(things)
     joined["z"] = terrain.height(np.stack([joined["x"], joined["y"]], axis=1))
-    large = joined["kind"] <= Thing.BARN
-    joined["z"][large] = _lowest_corner(joined[large], terrain)
-    return joined
+    large = np.flatnonzero(joined["kind"] <= Thing.BARN)
+    lowest, highest = _corner_heights(joined[large], terrain)
+    joined["z"][large] = lowest
+    buried = highest - lowest > _MOST_BURIED * joined["height"][large]
+    return np.delete(joined, large[buried])
 
 
-def _lowest_corner(things: NDArray[np.void], terrain: Terrain) -> Array:
-    """Height of the lowest corner of buildings, so that none floats on a slope."""
-    lowest = np.full(len(things), np.inf)
+def _corner_heights(things: NDArray[np.void], terrain: Terrain) -> tuple[Array, Array]:
+    """Heights of the ground at the lowest corner of buildings, so that none floats on a slope, and at the highest."""
+    lowest, highest = np.full(len(things), np.inf), np.full(len(things), -np.inf)
     for i, j in ((-1, -1), (-1, 1), (1, 1), (1, -1)):
         dx, dy = i * things["half_x"], j * things["half_y"]
         cos, sin = np.cos(things["yaw"]), np.sin(things["yaw"])
         corner = np.stack([things["x"] + dx * cos - dy * sin, things["y"] + dx * sin + dy * cos], axis=1)
-        lowest = np.minimum(lowest, terrain.height(corner))
-    return lowest
+        height = terrain.height(corner)
+        lowest, highest = np.minimum(lowest, height), np.maximum(highest, height)
+    return lowest, highest
 
 
 def _fronts(town: CompiledMap, terrain: Terrain) -> _Fronts:

@@ -132,7 +132,7 @@ def add_sign(builder: MeshBuilder, foot: Array, yaw: float, kind: SignalKind, va
         value: The limit.
     """
     toward = np.array([np.cos(yaw + np.pi), np.sin(yaw + np.pi), 0.0])
-    left = np.array([toward[1], -toward[0], 0.0])  # of the sign's face, as its readers see it
+    left = np.array([-toward[1], toward[0], 0.0])  # of the sign's face, as its readers see it
     builder.cylinder([*foot[:2], foot[2] - 0.3], [*foot[:2], foot[2] + _PLATE_M + 0.4], 0.035, _STEEL, sides=7)
     middle = foot + [0.0, 0.0, _PLATE_M] + 0.05 * toward
     name, outline = {

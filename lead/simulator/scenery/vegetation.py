@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lead.simulator.scenery.materials import Label, Material
-from lead.simulator.scenery.mesh import Color, Look, Mesh, MeshBuilder
+from lead.simulator.scenery.mesh import Color, Look, Mesh, MeshBuilder, transformed
 from lead.simulator.scenery.placements import Thing
 
 Array = NDArray[np.float64]
@@ -31,7 +31,8 @@ def plant(kind: Thing, shape: int) -> Mesh:
     rng = np.random.default_rng((int(kind), shape))
     builder = MeshBuilder()
     {Thing.BROADLEAF: _broadleaf, Thing.CONIFER: _conifer, Thing.BUSH: _bush}[kind](builder, shape, rng)
-    return builder.build()
+    mesh = builder.build()
+    return transformed(mesh, np.diag([1.0, 1.0, 1.0 / float(mesh.vertices[:, 2].max()), 1.0]))
 
 
 def _crown(builder: MeshBuilder, center: Array, radii: Array, look: Look, rng: np.random.Generator) -> None:

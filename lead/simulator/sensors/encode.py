@@ -63,5 +63,5 @@ def flow_pixels(flow: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def luminance(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Brightness 0 to 1 (h, w) of BGRA pixels (ITU-R BT.601 weights)."""
-    weights = np.array([0.114, 0.587, 0.299], np.float32) / 255.0
-    return np.asarray(pixels[..., :3] @ weights, np.float32)
+    blue, green, red = (pixels[..., channel].astype(np.float32) for channel in range(3))
+    return np.asarray((0.114 * blue + 0.587 * green + 0.299 * red) / np.float32(255.0), np.float32)

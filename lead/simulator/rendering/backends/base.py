@@ -21,11 +21,13 @@ from numpy.typing import NDArray
 from lead.simulator.rendering.backends.frame import WarpFrame, tiled_order
 from lead.simulator.rendering.backends.limits import FIRST_INSTANCE, FIRST_THREAD
 from lead.simulator.rendering.backends.pool import Placement, TrianglePool
+from lead.simulator.rendering.backends.rays import RayBuffers
 from lead.simulator.rendering.environment import Environment
 from lead.simulator.rendering.kernels import passes
 from lead.simulator.rendering.kernels.air import Tables, pack_environment
 from lead.simulator.rendering.kernels.noise import noise_table
-from lead.simulator.rendering.kernels.structs import LIGHT_DTYPE, Cameras, Hits, Light, Samples, Slots
+from lead.simulator.rendering.kernels.shading import display_curve
+from lead.simulator.rendering.kernels.structs import LIGHT_DTYPE, Cameras, Hits, Light, Rays, Samples, Slots
 from lead.simulator.rendering.scene import Instances, Lights, RayHits, View
 from lead.simulator.scenery.mesh import Mesh
 
@@ -69,6 +71,8 @@ class WarpBackend(ABC):
         self.generation = 0
         """Rises with every change of the scene; frames of former generations are stale."""
         self._rows_changed = True
+        self._rays = RayBuffers(device)
+        self._curves: dict[float, wp.array] = {}
         self._orders: dict[tuple[int, int, int], wp.array] = {}
 
     # -- scene ---------------------------------------------------------------------------------------------------
@@ -195,14 +199,19 @@ class WarpBackend(ABC):
         if not count:
             empty = np.zeros(0, np.float32)
             return RayHits(empty, empty, np.zeros(0, np.uint8), np.zeros(0, np.uint32), np.zeros(0, np.int32))
-        rays = wp.array(np.ascontiguousarray(directions, np.float32), dtype=wp.vec3, device=self.device)
-        hits = self.new_hits(count)
-        facets = self._empty(count, wp.vec3)
-        cosine = self._empty(count, wp.float32)
-        self._trace_rays(wp.vec3(*origin.tolist()), rays, float(max_range_m), hits, facets)
-        label, object_id, instance = self.identify(hits, count, miss_label=0)
-        self.launch(passes.incidence, count, [rays, FIRST_THREAD, float(max_range_m), self.slots, facets, hits, cosine])
-        return RayHits(hits.t.numpy(), cosine.numpy(), label.numpy(), object_id.numpy(), instance.numpy())
+        rays = self._rays.of(count)
+        rays.put(directions)
+        self._trace_rays(wp.vec3(*origin.tolist()), rays.data, count, float(max_range_m))
+        self.launch(passes.resolve, count, [rays.data, FIRST_THREAD, self.pool.data, self.slots, FIRST_INSTANCE])
+        return RayHits(*(rays.get(name, count) for name in ("t", "cosine", "label", "object_id", "instance")))
+
+    def curve(self, gamma: float) -> wp.array:
+        """Display curve of a gamma, kept."""
+        if gamma not in self._curves:
+            if len(self._curves) >= _KEPT_ORDERS:
+                self._curves.pop(next(iter(self._curves)))
+            self._curves[gamma] = wp.array(display_curve(gamma), dtype=wp.uint32, device=self.device)
+        return self._curves[gamma]
 
     def pixel_order(self, views: int, rows: int, width: int) -> wp.array:
         """Order in which pixels are looked at, kept for the next frame of that shape."""
@@ -295,8 +304,8 @@ class WarpBackend(ABC):
         """Fill in which hits the sun reaches."""
 
     @abstractmethod
-    def _trace_rays(self, origin: wp.vec3, directions: wp.array, far_m: float, hits: Hits, facets: wp.array) -> None:
-        """First hits of rays from one point and the object-space normals of what they hit."""
+    def _trace_rays(self, origin: wp.vec3, rays: Rays, count: int, far_m: float) -> None:
+        """First hits of the first `count` rays from one point: `t`, `slot`, `face` and `facet`."""
 
 
 class _SlotRows:

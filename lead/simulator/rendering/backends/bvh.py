@@ -15,7 +15,7 @@ from lead.simulator.rendering.backends.limits import (
     SHADOW_FAR_M,
 )
 from lead.simulator.rendering.kernels import bvh
-from lead.simulator.rendering.kernels.structs import Cameras, Hits, Samples
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Samples
 from lead.simulator.rendering.scene import FAR_M, NEAR_M, Instances
 from lead.simulator.scenery.mesh import Mesh
 
@@ -110,6 +110,5 @@ class BvhBackend(WarpBackend):
         inputs = [self._scene, cameras, FIRST_THREAD, self.environment.sun_direction, SHADOW_DEPTH_M, SHADOW_FAR_M]
         self.launch(bvh.shadow_rays, cameras.count, [*inputs, hits, samples])
 
-    def _trace_rays(self, origin: wp.vec3, directions: wp.array, far_m: float, hits: Hits, facets: wp.array) -> None:
-        inputs = [self._scene, origin, directions, FIRST_THREAD, RAY_START_M, far_m, hits, facets]
-        self.launch(bvh.plain_rays, len(directions), inputs)
+    def _trace_rays(self, origin: wp.vec3, rays: Rays, count: int, far_m: float) -> None:
+        self.launch(bvh.plain_rays, count, [self._scene, origin, rays, FIRST_THREAD, RAY_START_M, far_m])

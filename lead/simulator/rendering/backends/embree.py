@@ -16,7 +16,7 @@ from lead.simulator.rendering.backends.limits import (
     SHADOW_FAR_M,
 )
 from lead.simulator.rendering.kernels import packets
-from lead.simulator.rendering.kernels.structs import Cameras, Hits, Samples
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Samples
 from lead.simulator.rendering.scene import FAR_M, NEAR_M, Instances
 from lead.simulator.scenery.mesh import Mesh
 
@@ -67,10 +67,9 @@ class EmbreeBackend(WarpBackend):
         inputs += [self.environment.sun_direction, SHADOW_DEPTH_M, SHADOW_FAR_M, hits, samples]
         self.launch(packets.shadow_packets, _packets(cameras.count), inputs)
 
-    def _trace_rays(self, origin: wp.vec3, directions: wp.array, far_m: float, hits: Hits, facets: wp.array) -> None:
-        count = len(directions)
-        inputs = [self._intersect, self._scene.handle, origin, directions, count, FIRST_THREAD]
-        self.launch(packets.ray_packets, _packets(count), [*inputs, RAY_START_M, far_m, hits, facets])
+    def _trace_rays(self, origin: wp.vec3, rays: Rays, count: int, far_m: float) -> None:
+        inputs = [self._intersect, self._scene.handle, origin, rays, count, FIRST_THREAD, RAY_START_M, far_m]
+        self.launch(packets.ray_packets, _packets(count), inputs)
 
     def close(self) -> None:
         """See `Backend.close`."""

@@ -37,7 +37,7 @@ _SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
     "rtcReleaseScene": (None, [_POINTER]),
     "rtcSetSceneBuildQuality": (None, [_POINTER, ctypes.c_int]),
     "rtcSetSceneFlags": (None, [_POINTER, ctypes.c_int]),
-    "rtcCommitScene": (None, [_POINTER]),
+    "rtcJoinCommitScene": (None, [_POINTER]),
     "rtcNewGeometry": (_POINTER, [_POINTER, ctypes.c_int]),
     "rtcReleaseGeometry": (None, [_POINTER]),
     "rtcSetNewGeometryBuffer": (_POINTER, [_POINTER, ctypes.c_int, _UINT, ctypes.c_int, _SIZE, _SIZE]),
@@ -76,7 +76,7 @@ def load_embree() -> ctypes.CDLL:
         raise LeadError(f"there is no libembree4 in {folder}") from None
     except (OSError, AttributeError) as error:
         raise LeadError(f"Embree cannot be loaded: {error}") from None
-    device = library.rtcNewDevice(b"threads=1")
+    device = library.rtcNewDevice(b"threads=1,user_threads=1")
     version = library.rtcGetDeviceProperty(device, _VERSION_PROPERTY)
     library.rtcReleaseDevice(device)
     if version not in _SUPPORTED_VERSIONS:
@@ -92,12 +92,13 @@ def function_address(name: str) -> int:
 class EmbreeScene:
     """A top-level scene of instances of meshes. Slots are numbered by the caller.
 
-    One build thread: with several, coplanar surfaces resolve differently from process to process.
+    One build thread: with several, coplanar surfaces resolve differently from process to process. It is the caller's
+    own, which joins the commits: a worker of Embree's would spin, idle, for a good part of every tick.
     """
 
     def __init__(self) -> None:
         self._library = load_embree()
-        self._device = self._library.rtcNewDevice(b"threads=1")
+        self._device = self._library.rtcNewDevice(b"threads=1,user_threads=1")
         self._meshes: dict[int, int] = {}
         self._slots: dict[int, tuple[int, int | None]] = {}  # slot to geometry and the mesh it shows
         self.handle: int = self._library.rtcNewScene(self._device)
@@ -129,7 +130,7 @@ class EmbreeScene:
         library.rtcSetSceneFlags(scene, _ROBUST)  # otherwise rays slip through between neighbouring triangles
         library.rtcAttachGeometry(scene, geometry)
         library.rtcReleaseGeometry(geometry)
-        library.rtcCommitScene(scene)
+        library.rtcJoinCommitScene(scene)
         self._meshes[key] = scene
         self._check()
 
@@ -158,7 +159,7 @@ class EmbreeScene:
 
     def commit(self) -> None:
         """Make all changes visible to rays."""
-        self._library.rtcCommitScene(self.handle)
+        self._library.rtcJoinCommitScene(self.handle)
         self._check()
 
     def close(self) -> None:

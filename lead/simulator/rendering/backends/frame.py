@@ -167,7 +167,7 @@ class WarpFrame:
     ) -> None:
         backend = self._backend
         inputs = [cameras, FIRST_THREAD, backend.environment, backend.tables, backend.lights, backend.light_count]
-        inputs += [hits, samples, style.gamma, style.exposure, int(style.effects), pixels]
+        inputs += [hits, samples, backend.curve(style.gamma), style.exposure, int(style.effects), pixels]
         backend.launch(passes.colors, count, inputs)
 
     def _smooth(self, band: _Band, samples: Samples, style: ColorStyle, pixels: wp.array) -> None:

@@ -98,11 +98,18 @@ def sky(env: EnvironmentData, tables: Tables, direction: wp.vec3) -> wp.vec3:
 def through_fog(env: EnvironmentData, color: wp.vec3, way: wp.vec3, distance: wp.float32) -> wp.vec3:
     """What is left of a colour after a way through fog that thins out with height, plus the fog's own light."""
     rise = way[2] * env.fog_falloff_per_m
-    thin = wp.float32(1.0)
-    if wp.abs(rise) > 0.001:
+    # (1 - exp(-rise)) / rise; the series is right to a thousandth where it is used.
+    thin = 1.0 - rise * (0.5 - rise * (0.16667 - 0.041667 * rise))
+    if wp.abs(rise) > 0.6:
         thin = (1.0 - wp.exp(-wp.clamp(rise, -8.0, 30.0))) / wp.clamp(rise, -8.0, 30.0)
     reach = wp.max(distance - env.fog_start_m, 0.0)
-    left = wp.exp(-env.fog_per_m * reach * wp.min(thin, 3.0))
+    # exp(-x) as (1 - x / 32)^32: the eye does not tell, and the power is five products.
+    left = wp.max(1.0 - env.fog_per_m * reach * wp.min(thin, 3.0) * 0.03125, 0.0)
+    left = left * left
+    left = left * left
+    left = left * left
+    left = left * left
+    left = left * left
     toward = wp.max(wp.dot(way, env.sun_direction), 0.0) / wp.max(distance, 0.01)
     glow = env.sun_color * (0.08 * env.glow * toward * toward * toward * toward)
     return wp.lerp(env.fog_color + glow, color, left)

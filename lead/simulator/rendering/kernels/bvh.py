@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warp as wp
 
-from lead.simulator.rendering.kernels.structs import Cameras, Hits, Samples, sample_direction
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Samples, sample_direction
 
 
 @wp.struct
@@ -118,17 +118,15 @@ def shadow_rays(
 def plain_rays(
     scene: BvhScene,
     origin: wp.vec3,
-    directions: wp.array(dtype=wp.vec3),
+    rays: Rays,
     first: wp.int32,
     near_m: wp.float32,
     far_m: wp.float32,
-    hits: Hits,
-    facets: wp.array(dtype=wp.vec3),
 ) -> None:
-    """First hits of rays from one point, with the (object space) normals of the triangles hit."""
+    """First hits of rays from one point; one thread per ray."""
     ray = wp.tid() + first
-    best = _nearest(scene, origin, directions[ray], near_m, far_m)
-    hits.t[ray] = best.t
-    hits.slot[ray] = best.slot
-    hits.face[ray] = best.face
-    facets[ray] = best.facet
+    best = _nearest(scene, origin, rays.direction[ray], near_m, far_m)
+    rays.t[ray] = best.t
+    rays.slot[ray] = best.slot
+    rays.face[ray] = best.face
+    rays.facet[ray] = best.facet

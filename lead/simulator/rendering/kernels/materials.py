@@ -88,9 +88,12 @@ def _ground(tables: Tables, look: Look, surface: Surface, point: wp.vec3, near: 
     x, y, z = point[0], point[1], point[2]
     if kind == ASPHALT:
         coarse = smooth(tables.noise, x * 0.017, y * 0.017)
-        fine = grain(tables.noise, x * 0.9, y * 0.9) - 0.5
-        speckle = cell_hash(x * 55.0, y * 55.0) - 0.5
-        look.albedo = surface.albedo * (0.80 + 0.36 * coarse + near * (0.30 * fine + 0.22 * speckle * near))
+        detail = wp.float32(0.0)
+        if near > 0.0:
+            fine = grain(tables.noise, x * 0.9, y * 0.9) - 0.5
+            speckle = cell_hash(x * 55.0, y * 55.0) - 0.5
+            detail = near * (0.30 * fine + 0.22 * speckle * near)
+        look.albedo = surface.albedo * (0.80 + 0.36 * coarse + detail)
     elif kind == MARKING:
         worn = grain(tables.noise, x * 0.8, y * 0.8)
         look.albedo = surface.albedo * (0.82 + 0.18 * soft_step(0.1, 0.45, worn))

@@ -10,6 +10,8 @@ SIZE = 512
 _SIZE = wp.constant(SIZE)
 _MASK = wp.constant(SIZE - 1)
 _SEED = 20241
+_PRIME_Y = wp.constant(wp.uint32(3812015801))
+_PRIME_MIX = wp.constant(wp.uint32(2246822519))
 _OCTAVES = ((8, 0.5), (16, 0.27), (32, 0.15), (64, 0.08))
 
 
@@ -61,10 +63,8 @@ def smooth(table: wp.array(dtype=wp.float32), x: wp.float32, y: wp.float32) -> w
 @wp.func
 def cell_hash(x: wp.float32, y: wp.float32) -> wp.float32:
     """A number from 0 to 1 for the integer cell that holds a point."""
-    mixed = (wp.uint32(int(wp.floor(x))) * wp.uint32(1597334677)) ^ (
-        wp.uint32(int(wp.floor(y))) * wp.uint32(3812015801)
-    )
-    mixed = (mixed ^ (mixed >> wp.uint32(15))) * wp.uint32(2246822519)
+    mixed = (wp.uint32(int(wp.floor(x))) * wp.uint32(1597334677)) ^ (wp.uint32(int(wp.floor(y))) * _PRIME_Y)
+    mixed = (mixed ^ (mixed >> wp.uint32(15))) * _PRIME_MIX
     mixed = mixed ^ (mixed >> wp.uint32(13))
     return float(int(mixed & wp.uint32(16777215))) / 16777216.0
 

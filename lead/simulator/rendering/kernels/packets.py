@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warp as wp
 
-from lead.simulator.rendering.kernels.structs import Cameras, Hits, Samples
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Samples
 
 LANES = 8
 
@@ -104,7 +104,7 @@ _RAY_SNIPPET = f"""
     for (int k = 0; k < 8; ++k) {{
         int i = 8 * packet + k;
         valid[k] = i < count ? -1 : 0;
-        wp::vec3 d = directions.data[i < count ? i : count - 1];
+        wp::vec3 d = rays.direction.data[i < count ? i : count - 1];
         p.ray.ox[k] = origin[0]; p.ray.oy[k] = origin[1]; p.ray.oz[k] = origin[2];
         p.ray.dx[k] = d[0]; p.ray.dy[k] = d[1]; p.ray.dz[k] = d[2];
         p.ray.near_[k] = near_m; p.ray.far_[k] = far_m; p.ray.time[k] = 0.f;
@@ -115,10 +115,10 @@ _RAY_SNIPPET = f"""
     for (int k = 0; k < 8 && 8 * packet + k < count; ++k) {{
         int i = 8 * packet + k;
         bool miss = p.geometry[k] == 0xffffffffu;
-        hits.t.data[i] = p.ray.far_[k];
-        hits.slot.data[i] = miss ? -1 : (int)p.slot[k];
-        hits.face.data[i] = (int)p.face[k];
-        facets.data[i] = wp::vec3(p.nx[k], p.ny[k], p.nz[k]);
+        rays.t.data[i] = p.ray.far_[k];
+        rays.slot.data[i] = miss ? -1 : (int)p.slot[k];
+        rays.face.data[i] = (int)p.face[k];
+        rays.facet.data[i] = wp::vec3(p.nx[k], p.ny[k], p.nz[k]);
     }}
 """
 
@@ -156,13 +156,11 @@ def _ray_packet(
     function: wp.uint64,
     scene: wp.uint64,
     origin: wp.vec3,
-    directions: wp.array(dtype=wp.vec3),
+    rays: Rays,
     count: wp.int32,
     packet: wp.int32,
     near_m: wp.float32,
     far_m: wp.float32,
-    hits: Hits,
-    facets: wp.array(dtype=wp.vec3),
 ) -> None: ...
 
 
@@ -203,13 +201,11 @@ def ray_packets(
     function: wp.uint64,
     scene: wp.uint64,
     origin: wp.vec3,
-    directions: wp.array(dtype=wp.vec3),
+    rays: Rays,
     count: wp.int32,
     first: wp.int32,
     near_m: wp.float32,
     far_m: wp.float32,
-    hits: Hits,
-    facets: wp.array(dtype=wp.vec3),
 ) -> None:
-    """First hits of rays from one point, with the (unnormalised, object space) normals of the triangles hit."""
-    _ray_packet(function, scene, origin, directions, count, wp.tid() + first, near_m, far_m, hits, facets)
+    """First hits of rays from one point; one thread per packet."""
+    _ray_packet(function, scene, origin, rays, count, wp.tid() + first, near_m, far_m)

@@ -9,6 +9,7 @@ from lead.simulator.rendering.kernels.structs import (
     Cameras,
     Hits,
     Light,
+    Rays,
     Samples,
     Slots,
     Surface,
@@ -19,18 +20,22 @@ from lead.simulator.rendering.kernels.structs import (
 NO_SURFACE = wp.constant(wp.uint32(0xFFFFFFFF))
 SKY_LABEL = wp.constant(11)
 LEVEL_BIT = wp.constant(wp.uint32(0x80000000))
+_PER_STEP = wp.constant(1.0 / 255.0)
+_FACADE = wp.constant(5)
 _PAINT = wp.constant(8)
 _LAMP = wp.constant(14)
 _EMISSIVE = wp.constant(15)
+_FACE = wp.constant(16)
 _CLOTH = wp.constant(18)
+_BRICK = wp.constant(21)
 
 
 @wp.func
 def _decoded(color: wp.uint32) -> wp.vec3:
     """Linear reflectance of a packed display colour."""
-    red = float(int(color & wp.uint32(255))) / 255.0
-    green = float(int((color >> wp.uint32(8)) & wp.uint32(255))) / 255.0
-    blue = float(int((color >> wp.uint32(16)) & wp.uint32(255))) / 255.0
+    red = float(int(color & wp.uint32(255))) * _PER_STEP
+    green = float(int((color >> wp.uint32(8)) & wp.uint32(255))) * _PER_STEP
+    blue = float(int((color >> wp.uint32(16)) & wp.uint32(255))) * _PER_STEP
     return wp.vec3(red * red, green * green, blue * blue)
 
 
@@ -69,8 +74,19 @@ def attributes(
             lit = (slots.state[slot] >> ((info >> wp.uint32(16)) & wp.uint32(31))) & wp.uint32(1)
         samples.normal[target] = normal
         samples.albedo[target] = albedo
-        samples.uv[target] = triangles.uv[a] * weights[0] + triangles.uv[b] * weights[1] + triangles.uv[c] * third
+        if material == _FACADE or material == _BRICK or material == _FACE:  # nothing else is laid out in uv
+            samples.uv[target] = triangles.uv[a] * weights[0] + triangles.uv[b] * weights[1] + triangles.uv[c] * third
         samples.info[target] = (info & wp.uint32(65535)) | (lit << wp.uint32(16))
+
+
+@wp.func
+def _identity(triangles: Triangles, slots: Slots, slot: wp.int32, triangle: wp.int32) -> wp.uint32:
+    """Actor of a hit, or the level object's number with the top bit set, or 0."""
+    identity = slots.actor_id[slot]
+    part = triangles.object_id[triangle]
+    if identity == wp.uint32(0) and part > 0:
+        identity = wp.uint32(part) | LEVEL_BIT
+    return identity
 
 
 @wp.kernel(enable_backward=False)
@@ -95,33 +111,28 @@ def identities(
     else:
         triangle = slots.first_triangle[slot] + hits.face[index]
         label[index] = wp.uint8((triangles.info[triangle] >> wp.uint32(8)) & wp.uint32(255))
-        identity = slots.actor_id[slot]
-        part = triangles.object_id[triangle]
-        if identity == wp.uint32(0) and part > 0:
-            identity = wp.uint32(part) | LEVEL_BIT
-        object_id[index] = identity
+        object_id[index] = _identity(triangles, slots, slot, triangle)
         instance[index] = wp.max(slot - first_instance, -1)
 
 
 @wp.kernel(enable_backward=False)
-def incidence(
-    directions: wp.array(dtype=wp.vec3),
-    first: wp.int32,
-    far_m: wp.float32,
-    slots: Slots,
-    facets: wp.array(dtype=wp.vec3),
-    hits: Hits,
-    cosine: wp.array(dtype=wp.float32),
-) -> None:
-    """Cosine between reversed rays and the surfaces they hit; turns the distance of misses to infinity."""
+def resolve(rays: Rays, first: wp.int32, triangles: Triangles, slots: Slots, first_instance: wp.int32) -> None:
+    """What rays hit, and how steeply; the distance of misses becomes infinite."""
     ray = wp.tid() + first
-    slot = hits.slot[ray]
+    slot = rays.slot[ray]
     if slot < 0:
-        hits.t[ray] = wp.inf
-        cosine[ray] = 0.0
+        rays.t[ray] = wp.inf
+        rays.cosine[ray] = 0.0
+        rays.label[ray] = wp.uint8(0)
+        rays.object_id[ray] = wp.uint32(0)
+        rays.instance[ray] = -2
     else:
-        normal = wp.normalize(slots.normal_matrix[slot] * facets[ray])
-        cosine[ray] = wp.abs(wp.dot(normal, directions[ray]))
+        normal = wp.normalize(slots.normal_matrix[slot] * rays.facet[ray])
+        rays.cosine[ray] = wp.abs(wp.dot(normal, rays.direction[ray]))
+        triangle = slots.first_triangle[slot] + rays.face[ray]
+        rays.label[ray] = wp.uint8((triangles.info[triangle] >> wp.uint32(8)) & wp.uint32(255))
+        rays.object_id[ray] = _identity(triangles, slots, slot, triangle)
+        rays.instance[ray] = wp.max(slot - first_instance, -1)
 
 
 @wp.kernel(enable_backward=False)
@@ -134,7 +145,7 @@ def colors(
     light_count: wp.int32,
     hits: Hits,
     samples: Samples,
-    gamma: wp.float32,
+    curve: wp.array(dtype=wp.uint32),
     exposure: wp.float32,
     effects: wp.int32,
     pixels: wp.array(dtype=wp.uint32),
@@ -178,7 +189,7 @@ def colors(
         radiance * exposure,
         float(column) * scale,
         float(row + cameras.first_row) * scale,
-        gamma,
+        curve,
         effects,
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import warp as wp
+from numpy.typing import NDArray
 
 from lead.simulator.rendering.kernels.air import (
     EnvironmentData,
@@ -28,7 +30,7 @@ from lead.simulator.rendering.kernels.materials import (
 from lead.simulator.rendering.kernels.noise import cell_hash, fraction, smooth, soft_step
 from lead.simulator.rendering.kernels.structs import Light, Surface
 
-__all__ = ["EnvironmentData", "Tables", "pack_environment", "shade", "sky", "to_display"]
+__all__ = ["EnvironmentData", "Tables", "display_curve", "pack_environment", "shade", "sky", "to_display"]
 
 
 @wp.func
@@ -135,6 +137,17 @@ def shade(
     return through_fog(env, color, way, distance)
 
 
+_OPAQUE = wp.constant(wp.uint32(0xFF000000))
+_CURVE_STEPS = 4095
+_CURVE_SCALE = wp.constant(float(_CURVE_STEPS))
+
+
+def display_curve(gamma: float) -> NDArray[np.uint32]:
+    """Display values 0 to 255 by the square root of the film's, uint32 (4096,): powers are too dear for every pixel."""
+    film = np.linspace(0.0, 1.0, _CURVE_STEPS + 1) ** 2
+    return np.asarray(np.floor(255.0 * film ** (1.0 / gamma) + 0.5), np.uint32)
+
+
 @wp.func
 def _film(value: wp.float32) -> wp.float32:
     """Soft shoulder: linear in the dark, never above 1."""
@@ -149,7 +162,7 @@ def to_display(
     radiance: wp.vec3,
     x: wp.float32,
     y: wp.float32,
-    gamma: wp.float32,
+    curve: wp.array(dtype=wp.uint32),
     effects: wp.int32,
 ) -> wp.uint32:
     """Display colour, packed as blue, green, red, alpha.
@@ -160,7 +173,7 @@ def to_display(
         radiance: Linear.
         x: Column of the pixel in units of the picture's height.
         y: Its row, 0 to 1.
-        gamma: Exponent of the display.
+        curve: Display value by the square root of the film's, see `display_curve`.
         effects: 0 leaves out the rain.
     """
     color = radiance * env.exposure
@@ -178,10 +191,7 @@ def to_display(
                 streak = soft_step(0.20, 0.05, width) * inside * (1.0 - inside) * 1.6
                 glare = env.fog_color * env.exposure * 1.1 + wp.vec3(0.02, 0.02, 0.02)
                 color = wp.lerp(color, glare, 0.34 * streak)
-    power = 1.0 / gamma
-    red = int(wp.pow(_film(color[0]), power) * 255.0 + 0.5)
-    green = int(wp.pow(_film(color[1]), power) * 255.0 + 0.5)
-    blue = int(wp.pow(_film(color[2]), power) * 255.0 + 0.5)
-    return (
-        wp.uint32(blue) | (wp.uint32(green) << wp.uint32(8)) | (wp.uint32(red) << wp.uint32(16)) | wp.uint32(4278190080)
-    )
+    red = curve[int(wp.sqrt(_film(color[0])) * _CURVE_SCALE + 0.5)]
+    green = curve[int(wp.sqrt(_film(color[1])) * _CURVE_SCALE + 0.5)]
+    blue = curve[int(wp.sqrt(_film(color[2])) * _CURVE_SCALE + 0.5)]
+    return blue | (green << wp.uint32(8)) | (red << wp.uint32(16)) | _OPAQUE

@@ -93,6 +93,21 @@ class Hits:
 
 
 @wp.struct
+class Rays:
+    """Rays from one point, in and out in one structure; see `RayHits` for what comes out."""
+
+    direction: wp.array(dtype=wp.vec3)
+    t: wp.array(dtype=wp.float32)  # any value for misses until they are resolved
+    slot: wp.array(dtype=wp.int32)  # -1 for none
+    face: wp.array(dtype=wp.int32)
+    facet: wp.array(dtype=wp.vec3)  # normal of the triangle hit, in its mesh's frame, of any length
+    cosine: wp.array(dtype=wp.float32)
+    label: wp.array(dtype=wp.uint8)
+    object_id: wp.array(dtype=wp.uint32)
+    instance: wp.array(dtype=wp.int32)
+
+
+@wp.struct
 class Samples:
     """What the attribute pass finds out about hits."""
 

@@ -6,7 +6,8 @@ wheels, lamps, plates and what marks the service. The frame is the vehicle's: x 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from dataclasses import replace
+from functools import cache, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -29,7 +30,7 @@ from lead.simulator.scenery.bodies.vehicle_plan import (
 from lead.simulator.scenery.bodies.vehicle_services import EXTRAS
 from lead.simulator.scenery.faces import face_uv
 from lead.simulator.scenery.materials import Label, LampChannel, Material
-from lead.simulator.scenery.mesh import Color, Look, Mesh, MeshBuilder
+from lead.simulator.scenery.mesh import Color, Look, Mesh, MeshBuilder, transformed
 
 Array = NDArray[np.float64]
 
@@ -49,18 +50,19 @@ def vehicle_body(plan: VehiclePlan) -> Mesh:
     _sides(builder, plan, style)
     for name in style.extras:
         EXTRAS[name](builder, plan, style)
-    mesh = builder.build()
-    return _fitted(mesh, plan)
+    closed = builder.build().vertices
+    _open_doors(builder, plan, style)
+    return _fitted(builder.build(), closed, plan)
 
 
-def _fitted(mesh: Mesh, plan: VehiclePlan) -> Mesh:
-    """Stretch the last millimetres, so that the body fills its box exactly."""
-    low, high = mesh.vertices.min(axis=0), mesh.vertices.max(axis=0)
+def _fitted(mesh: Mesh, closed: NDArray[np.float32], plan: VehiclePlan) -> Mesh:
+    """Stretch the last millimetres, so that the body fills its box exactly, apart from doors that stand open."""
+    low, high = closed.min(axis=0), closed.max(axis=0)
     wanted_low = np.array([-plan.length / 2, -plan.width / 2, 0.0])
     wanted_high = np.array([plan.length / 2, plan.width / 2, plan.height])
     vertices = wanted_low + (mesh.vertices - low) * ((wanted_high - wanted_low) / (high - low))
     vertices += [plan.center_x, 0.0, plan.foot_z]
-    return Mesh(**{**vars(mesh), "vertices": vertices.astype(np.float32)})
+    return replace(mesh, vertices=vertices.astype(np.float32))
 
 
 def _deck(plan: VehiclePlan, style: Style) -> Array:
@@ -206,7 +208,11 @@ def _wheels(builder: MeshBuilder, plan: VehiclePlan) -> None:
         for side in (-1.0, 1.0):
             outer = side * (half - 0.012)
             builder.cylinder(
-                [x, side * 0.7 * half, radius], [x, outer - side * 0.03, radius * 1.02], 1.16 * radius, arch, sides=18
+                [x, side * 0.7 * half, 1.1 * radius],
+                [x, outer - side * 0.03, 1.1 * radius],
+                1.07 * radius,
+                arch,
+                sides=18,
             )
             builder.cylinder([x, outer - side * width, radius], [x, outer, radius], radius, rubber, sides=18)
             builder.cylinder([x, outer, radius], [x, outer + side * 0.008, radius], 0.64 * radius, rim, sides=12)
@@ -295,7 +301,7 @@ def _rear(builder: MeshBuilder, plan: VehiclePlan, style: Style) -> None:
 
 
 def _sides(builder: MeshBuilder, plan: VehiclePlan, style: Style) -> None:
-    """Mirrors, sills and doors; an opened door swings out at its front edge."""
+    """Mirrors, sills and the outlines of doors."""
     half = plan.width / 2
     front_foot = style.cabin[3] * plan.length / 2
     belt = _belt(plan, style, front_foot)
@@ -304,27 +310,33 @@ def _sides(builder: MeshBuilder, plan: VehiclePlan, style: Style) -> None:
     for side in (-1.0, 1.0):
         builder.box([front_foot - 0.32, side * (0.94 * half), belt + 0.06], [0.07, 0.05 * half, 0.06], paint)
         builder.box([0, side * 0.955 * half, low + 0.03], [0.34 * plan.wheelbase, 0.02, 0.04], dark)
-    rear = style.cabin[0] * plan.length / 2
-    length = min(0.5 * (front_foot - rear), 1.15)
-    for bit, (hinge, side) in enumerate(
-        (
-            (front_foot - 0.25, -1.0),
-            (front_foot - 0.25, 1.0),
-            (front_foot - 0.25 - length, -1.0),
-            (front_foot - 0.25 - length, 1.0),
-        )
-    ):
-        for z in (belt - 0.16,):
-            builder.box([hinge - 0.85 * length, side * 0.985 * half, z], [0.08, 0.012, 0.015], dark)
+    hinges, length = _doors(plan, style)
+    for hinge, side in hinges:
+        builder.box([hinge - 0.85 * length, side * 0.985 * half, belt - 0.16], [0.08, 0.012, 0.015], dark)
         seam = [hinge, side * 0.985 * half, 0.5 * (low + belt)]
         builder.box(seam, [0.006, 0.006, 0.42 * (belt - low)], dark)
+
+
+def _doors(plan: VehiclePlan, style: Style) -> tuple[tuple[tuple[float, float], ...], float]:
+    """Places of the hinges along the body with their sides, in order of the bits of `VehiclePlan.doors`, and length."""
+    front_foot, rear = style.cabin[3] * plan.length / 2, style.cabin[0] * plan.length / 2
+    length = min(0.5 * (front_foot - rear), 1.15)
+    return tuple((front_foot - 0.25 - row * length, side) for row in (0, 1) for side in (-1.0, 1.0)), length
+
+
+def _open_doors(builder: MeshBuilder, plan: VehiclePlan, style: Style) -> None:
+    """Doors that have swung out at their front edges."""
+    half, low = plan.width / 2, max(CLEARANCE_M, 0.45 * plan.wheel_radius)
+    belt = _belt(plan, style, style.cabin[3] * plan.length / 2)
+    hinges, length = _doors(plan, style)
+    angle = np.radians(65.0)
+    for bit, (hinge, side) in enumerate(hinges):
         if plan.doors >> bit & 1:
-            angle = np.radians(65.0)
             way = np.array([-np.cos(angle), side * np.sin(angle), 0.0])
             foot = np.array([hinge, side * 0.9 * half, low + 0.08])
             top = np.array([0.0, 0.0, belt - low - 0.08])
             panel = [foot, foot + length * way, foot + length * way + top, foot + top]
-            builder.quad(panel, paint)
+            builder.quad(panel, paint_of(plan))
             opening = np.array([foot, foot - [length, 0, 0], foot - [length, 0, 0] + top, foot + top])
             builder.quad(opening + [0, side * 0.105 * half, 0], look_of(plan, (12, 12, 13), Material.PLAIN))
 
@@ -341,15 +353,29 @@ _PARKED_COLORS: tuple[Color, ...] = (
 )
 
 
-@lru_cache(maxsize=64)
+_PARKED_STYLES = ("sedan", "hatch", "suv", "coupe", "hatch")
+_PARKED_HALF_M = (2.3, 0.94)
+
+
 def parked_car(seed: int, half_x: float, half_y: float) -> Mesh:
-    """A parked car of the level: an ordinary car in an ordinary colour, which needs no instance to be tinted."""
-    style = ("sedan", "hatch", "suv", "coupe", "hatch")[seed % 5]
+    """A parked car of the level: an ordinary car in an ordinary colour, which needs no instance to be tinted.
+
+    Args:
+        seed: Decides about style and colour.
+        half_x: Half its length, metres.
+        half_y: Half its width, metres.
+    """
+    style = _PARKED_STYLES[seed % len(_PARKED_STYLES)]
+    mesh = _parked_body(style, (seed // len(_PARKED_STYLES)) % len(_PARKED_COLORS))
+    return transformed(mesh, np.diag([half_x / _PARKED_HALF_M[0], half_y / _PARKED_HALF_M[1], 1.0, 1.0]))
+
+
+@cache
+def _parked_body(style: str, color: int) -> Mesh:
+    length, width = 2.0 * np.array(_PARKED_HALF_M)
     height = 1.72 if style == "suv" else 1.48
-    plan = VehiclePlan(style, 2 * half_x, 2 * half_y, height, 0.0, 0.0, 1.22 * half_x, 0.33, Label.CAR)
-    mesh = vehicle_body(plan)
-    color = mesh.color.copy()
+    mesh = vehicle_body(VehiclePlan(style, length, width, height, 0.0, 0.0, 0.61 * length, 0.33, Label.CAR))
+    colors = mesh.color.copy()
     painted = mesh.material == Material.PAINT
-    tint = np.array(_PARKED_COLORS[(seed // 5) % len(_PARKED_COLORS)], np.float64) / 255.0
-    color[painted] = np.rint(color[painted] * tint).astype(np.uint8)
-    return Mesh(**{**vars(mesh), "color": color})
+    colors[painted] = np.rint(colors[painted] * (np.array(_PARKED_COLORS[color]) / 255.0)).astype(np.uint8)
+    return replace(mesh, color=colors)
