@@ -76,8 +76,8 @@ def ground(bench: Bench) -> None:
     "World.get_environment_objects",
     "World.get_level_bbs",
     "World.get_names_of_all_objects",
-    how="generated from the map: houses, trees, parked cars, furniture, poles, guard rails, lights and signs, with names"
-    " of our own",
+    how="generated from the map: houses, trees, parked cars, furniture, poles, guard rails, lights and signs, with"
+    " names of our own",
 )
 @as_carla("World.enable_environment_objects")
 def level_objects(bench: Bench) -> None:

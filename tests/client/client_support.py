@@ -29,9 +29,7 @@ EGO_TYPE = "vehicle.lincoln.mkz_2020"
 STARTUP_LIMIT_S = 60.0
 DATA_LIMIT_S = 10.0
 _PR_SET_PDEATHSIG = 1
-EVENT_SUBSCRIPTION_S = 0.1
 _LEVEL_TYPES = ("traffic.", "spectator")
-_EVENT_SENSORS = ("sensor.other.collision", "sensor.other.obstacle", "sensor.other.lane_invasion")
 
 
 class Server:
@@ -265,20 +263,9 @@ class Stage:
         attach_to: carla.Actor | None = None,
         **attributes: object,
     ) -> Recorder:
-        """Spawn a sensor, collect its data, and wait until its stream is open.
-
-        The client subscribes behind our back: data of the first frames may be missing, so a sensor that speaks by
-        itself is ticked until it has spoken, and the others are given some time.
-        """
+        """Spawn a sensor and collect its data; the server holds the next tick until the stream is open."""
         recorder = Recorder(self.spawn(type_id, pose, attach_to, **attributes))
-        if type_id in _EVENT_SENSORS:
-            time.sleep(EVENT_SUBSCRIPTION_S)
-            return recorder
-        deadline = time.monotonic() + DATA_LIMIT_S
-        while not recorder.drain():
-            assert time.monotonic() < deadline, f"{type_id} sends nothing"
-            self.tick()
-            time.sleep(0.002)
+        self.tick()
         return recorder
 
     def tick(self, count: int = 1) -> int:

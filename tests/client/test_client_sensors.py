@@ -11,6 +11,7 @@ import pytest
 from client_support import (
     EGO_TYPE,
     STEP_S,
+    Recorder,
     Stage,
     ahead,
     angle_between,
@@ -69,6 +70,16 @@ def test_every_sensor_delivers_every_frame(stage: Stage, car: carla.Vehicle) -> 
         elapsed = stage.world.get_snapshot().timestamp.elapsed_seconds
         assert data.timestamp == pytest.approx(elapsed, abs=1e-9)
         assert data.transform.location.distance(mounted(car, MOUNT)) < 0.01
+
+
+def test_a_tick_right_after_listening_reaches_every_listener(stage: Stage, car: carla.Vehicle) -> None:
+    for _ in range(10):
+        sensors = [stage.spawn("sensor.other.imu", MOUNT, car) for _ in range(8)]
+        recorders = [Recorder(sensor) for sensor in sensors]
+        frame = stage.tick()
+        for recorder in recorders:
+            assert recorder.next().frame == frame
+            recorder.sensor.stop()
 
 
 @pytest.mark.parametrize("kind", ["rgb", "semantic_segmentation", "depth", "instance_segmentation"])

@@ -78,6 +78,21 @@ def test_hundred_thousand_malformed_messages(server: EmbeddedServer) -> None:
     attack(server, 100_000)
 
 
+def test_listener_that_never_connects_delays_one_tick_only(server: EmbeddedServer) -> None:
+    witness = Witness(server.port)
+    witness.synchronize()
+    witness.tick()
+    witness.call("get_sensor_token", 4711)
+    started_s = time.monotonic()
+    witness.tick()
+    assert 0.2 < time.monotonic() - started_s < 3.0, "the tick waits for the listener, then gives it up"
+    started_s = time.monotonic()
+    for _ in range(5):
+        witness.tick()
+    assert time.monotonic() - started_s < 0.4
+    witness.close()
+
+
 @pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.slow)])
 def test_abrupt_disconnects_leave_nothing_behind(server: EmbeddedServer, count: int) -> None:
     witness = Witness(server.port)

@@ -194,7 +194,8 @@ def destroy_traffic_manager(session: Session, port: object) -> bool:
 
 @value_call("get_sensor_token")
 def get_sensor_token(session: Session, stream_id: object) -> list[bytes]:
-    """Token of a stream; asked before every subscription."""
+    """Token of a stream; asked before every subscription, which therefore is to be expected."""
+    session.streams.announce(integer(stream_id))
     return session.token(integer(stream_id))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections import deque
 from typing import cast
 
 import msgpack
@@ -20,6 +21,7 @@ _MAX_ARRAY = 1 << 22
 """A 2048 x 2048 texture is the longest array a client sends; the unpacker reserves what a header announces."""
 _MAX_MAP = 1 << 10
 _TM_REGISTRATION = "add_traffic_manager_running"
+_TICK, _BATCH = "tick_cue", "apply_batch"
 
 
 class RpcConnection(asyncio.Protocol):
@@ -42,6 +44,8 @@ class RpcConnection(asyncio.Protocol):
         self._packer = msgpack.Packer(use_bin_type=True)
         self._transport: asyncio.Transport | None = None
         self._traffic_manager_ports: list[int] = []
+        self._requests: deque[object] = deque()
+        self._waits = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Register the connection."""
@@ -52,12 +56,38 @@ class RpcConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer every complete request in the buffer."""
-        assert self._transport is not None
         try:
             self._unpacker.feed(data)
             for message in self._unpacker:
-                self._transport.write(self._answer(message))
+                self._requests.append(message)
+                self._work()
         except (ValueError, msgpack.exceptions.UnpackException, msgpack.exceptions.BufferFull) as error:
+            log.warning("closing a connection that does not speak msgpack-RPC: %s", error)
+            assert self._transport is not None
+            self._transport.abort()
+
+    def _work(self) -> None:
+        """Answer requests in order; a tick, and what follows it, may have to wait for readers to connect."""
+        while self._requests and not self._waits:
+            if self._is_premature(self._requests[0]):
+                self._waits = True
+                self._session.streams.when_complete(self._go_on)
+                return
+            answer = self._answer(self._requests.popleft())
+            if self._transport is not None:
+                self._transport.write(answer)
+
+    def _is_premature(self, message: object) -> bool:
+        session = self._session
+        return not session.streams.is_complete and session.world.settings.synchronous and _ticks(message)
+
+    def _go_on(self) -> None:
+        self._waits = False
+        if self._transport is None or self._transport.is_closing():
+            return
+        try:
+            self._work()
+        except ValueError as error:
             log.warning("closing a connection that does not speak msgpack-RPC: %s", error)
             self._transport.abort()
 
@@ -82,3 +112,11 @@ class RpcConnection(asyncio.Protocol):
         """Close after pending replies are flushed."""
         if self._transport is not None:
             self._transport.close()
+
+
+def _ticks(message: object) -> bool:
+    """Whether a request makes a synchronous world step: a tick cue, or a batch that ends with one."""
+    if not isinstance(message, list) or len(message) != 4:
+        return False
+    _, _, name, parameters = message
+    return name == _TICK or (name == _BATCH and isinstance(parameters, list) and parameters[2:3] == [True])

@@ -6,23 +6,67 @@ import asyncio
 import logging
 import socket
 import struct
+from collections import Counter
+from collections.abc import Callable
 from typing import cast
 
 log = logging.getLogger(__name__)
 
 _MAX_BACKLOG_BYTES = 64 * 1024 * 1024
 """A reader that is this far behind loses packets instead of eating the server's memory."""
+_ANNOUNCED_FOR_S = 0.5
+"""How long a tick waits for readers that were announced; a client may also have changed its mind, or died."""
+_MAX_ANNOUNCED = 4096
 
 
 class StreamHub:
-    """Who listens to which stream."""
+    """Who listens to which stream, and who is about to.
+
+    A client asks for a stream's token and then connects in the background, so a tick that it asks for right after
+    ``listen()`` could overtake the connection and its packet be lost. Asking for a token announces a reader; ticks
+    wait until all that were announced are here.
+    """
 
     def __init__(self) -> None:
         self._readers: dict[int, list[StreamConnection]] = {}
+        self._announced: Counter[int] = Counter()
+        self._waiting: list[Callable[[], None]] = []
+        self._patience: asyncio.TimerHandle | None = None
+
+    def announce(self, stream_id: int) -> None:
+        """Expect a reader of a stream."""
+        if len(self._announced) < _MAX_ANNOUNCED:
+            self._announced[stream_id] += 1
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all readers that were announced are here."""
+        return not self._announced
+
+    def when_complete(self, callback: Callable[[], None]) -> None:
+        """Call back once all readers that were announced are here, or have had half a second to come."""
+        self._waiting.append(callback)
+        if self._patience is None:
+            self._patience = asyncio.get_running_loop().call_later(_ANNOUNCED_FOR_S, self._wake)
+
+    def _wake(self) -> None:
+        self._announced.clear()
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        waiting, self._waiting = self._waiting, []
+        for callback in waiting:
+            callback()
 
     def subscribe(self, stream_id: int, reader: StreamConnection) -> None:
         """Add a reader; a stream id nobody sends on is legal and stays silent."""
         self._readers.setdefault(stream_id, []).append(reader)
+        if self._announced[stream_id] <= 1:
+            del self._announced[stream_id]
+        else:
+            self._announced[stream_id] -= 1
+        if not self._announced and self._waiting:
+            self._wake()
 
     def unsubscribe(self, stream_id: int, reader: StreamConnection) -> None:
         """Remove a reader."""
@@ -43,6 +87,8 @@ class StreamHub:
 
     def close(self) -> None:
         """Drop all readers."""
+        if self._patience is not None:
+            self._patience.cancel()
         for readers in list(self._readers.values()):
             for reader in list(readers):
                 reader.abort()
