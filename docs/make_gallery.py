@@ -11,6 +11,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from bodies_sheet import blueprint_sheets
+from gallery_support import Image, save, sheet, titled
 from numpy.typing import NDArray
 
 from lead.geometry.frames import rotation_matrices
@@ -47,7 +49,6 @@ LABEL_COLORS[[Label.ROADS, Label.SIDEWALKS, Label.ROAD_LINES, Label.SKY, Label.V
     (35, 142, 107),
     (152, 251, 152),
 )
-Image = NDArray[np.uint8]
 
 
 def view_from(location: NDArray[np.float64], rotation_deg: tuple[float, float, float], fov_deg: float = 80.0) -> View:
@@ -66,31 +67,6 @@ def ground_truth(world: World, view: View) -> GroundTruth:
     """Depth, classes and objects of a view."""
     world.renderer.prepare(world, view.location[None, :2])
     return world.renderer.render([view]).ground_truth()[0]
-
-
-def titled(image: Image, text: str) -> Image:
-    """The image with a caption in its corner."""
-    out = image.copy()
-    width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.45, 1)[0][0]
-    cv2.rectangle(out, (0, 0), (width + 10, 18), (0, 0, 0), -1)
-    cv2.putText(out, text, (5, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
-    return out
-
-
-def sheet(images: list[Image], columns: int) -> Image:
-    """Images of equal size in rows."""
-    rows = [images[first : first + columns] for first in range(0, len(images), columns)]
-    blank = np.full_like(images[0], 255)
-    rows[-1] += [blank] * (columns - len(rows[-1]))
-    return np.concatenate([np.concatenate(row, axis=1) for row in rows])
-
-
-def save(name: str, image: Image, out: Path) -> None:
-    """Write a sheet as JPEG."""
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{name}.jpg"
-    cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 82])
-    print(path)
 
 
 def people_the_surroundings(world: World, row: NDArray[np.float64], vehicles: int, walkers: int) -> None:
@@ -215,8 +191,6 @@ def lidar_plan(world: World, row: NDArray[np.float64]) -> Image:
 
 def main() -> None:
     """Make the sheets that were asked for."""
-    from bodies_sheet import blueprint_sheets
-
     sheets = {f"town_{name}": (lambda out, name=name: town_sheet(name, out)) for name in TOWNS}
     sheets |= {"weathers": weather_sheet, "sensors": sensor_sheet, "blueprints": blueprint_sheets}
     parser = argparse.ArgumentParser(description=__doc__)

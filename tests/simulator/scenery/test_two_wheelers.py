@@ -41,7 +41,7 @@ def test_the_box_is_filled(plan: CyclePlan) -> None:
 @each_plan
 def test_meshes_are_sound(plan: CyclePlan) -> None:
     mesh = two_wheeler_body(plan)
-    assert 400 <= len(mesh) <= 1500
+    assert 400 <= len(mesh) <= 1650
     assert mesh.triangles.min() >= 0
     assert mesh.triangles.max() < len(mesh.vertices)
     assert np.isfinite(mesh.vertices).all()

@@ -174,7 +174,7 @@ def test_both_sides_are_alike(name: str) -> None:
 def test_an_opened_door_swings_out_on_its_side_and_nothing_else_moves(name: str, bit: int) -> None:
     shut, opened = body(name), body(name, 1 << bit)
     extra = len(opened) - len(shut)
-    assert 0 < extra < 20
+    assert 20 < extra < 50
     np.testing.assert_array_equal(
         corners(opened, np.arange(len(shut))), corners(shut, np.arange(len(shut))), "the body stays as it was"
     )
@@ -186,6 +186,60 @@ def test_an_opened_door_swings_out_on_its_side_and_nothing_else_moves(name: str,
     assert np.abs(door[:, 0]).max() < half_x and 0.1 < door[:, 2].min() < door[:, 2].max() < 2.0 * half_z
     rear = corners(body(name, 1 << (bit | 2)), np.arange(len(shut), len(opened)))
     assert rear[:, 0].max() <= door[:, 0].max()
+
+
+@pytest.mark.parametrize("name", ["lincoln.mkz_2020", "nissan.patrol_2021", "mercedes.sprinter"])
+def test_open_doors_are_painted_outside_glazed_and_leave_a_dark_opening(name: str) -> None:
+    shut, opened = body(name), body(name, 1)
+    new = np.arange(len(opened)) >= len(shut)
+    door = new & (mesh_middles(opened)[:, 1] < -BLUEPRINTS[name].extent[1] - 0.05)
+    assert (opened.material[door] == Material.PAINT).any() and (opened.color[door] == 255).all(axis=1).any()
+    glass = corners(opened, door & (opened.material == Material.GLASS))
+    paint = corners(opened, door & (opened.material == Material.PAINT))
+    assert len(glass) and glass[:, 2].mean() > paint[:, 2].max() - 0.1, "the window is above the panel"
+    hole = corners(opened, new & ~door & (opened.material == Material.PLAIN))
+    assert np.ptp(hole[:, 2]) > 0.5 * BLUEPRINTS[name].extent[2] * 2.0 * 0.8, "from the sill to the roof"
+    assert hole[:, 0].max() == pytest.approx(paint[:, 0].max(), abs=0.15), "it hinges at the front of its opening"
+
+
+def mesh_middles(mesh: Mesh) -> np.ndarray:
+    """Middles (n, 3) of all triangles."""
+    return mesh.vertices[mesh.triangles].mean(axis=1)
+
+
+@each_blueprint
+def test_nothing_hides_the_wheels_from_the_side(name: str) -> None:
+    """Bodies have wheel arches: no paint covers the middle of a tyre's wall or its rim."""
+    mesh, physics = body(name), BLUEPRINTS[name].physics
+    points = tyres(mesh, name)
+    for front in (True, False):
+        wheel = points[(points[:, 0] > 0.0) == front]
+        x, radius = 0.5 * (wheel[:, 0].min() + wheel[:, 0].max()), physics.wheel_radius_m
+        outer, foot = wheel[:, 1].max(), wheel[:, 2].min()
+        spots = np.array([[x + 0.8 * radius * np.cos(a), foot + radius * (1.0 + 0.8 * np.sin(a))] for a in range(6)])
+        others = mesh.vertices[mesh.triangles[mesh.material == Material.PAINT]].astype(np.float64)
+        others = others[others[..., 1].max(axis=1) > outer - 0.005]
+        for spot in spots:
+            assert not covers(others[..., [0, 2]], spot).any()
+
+
+def covers(triangles: np.ndarray, spot: np.ndarray) -> np.ndarray:
+    """Which flat triangles (n, 3, 2) have a point inside."""
+    a, b, c = (triangles[:, index] - spot for index in range(3))
+    turns = np.stack([u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0] for u, v in ((a, b), (b, c), (c, a))])
+    return (turns > 1e-9).all(axis=0) | (turns < -1e-9).all(axis=0)
+
+
+def test_silhouettes_tell_the_classes_apart() -> None:
+    """The roof of a van reaches the rear, that of a saloon does not, and that of a hatch lies between."""
+
+    def rear_of_roof(name: str) -> float:
+        mesh = body(name)
+        high = mesh.vertices[mesh.vertices[:, 2] > 0.85 * BLUEPRINTS[name].extent[2] * 2.0]
+        return float(high[:, 0].min() / BLUEPRINTS[name].extent[0])
+
+    saloon, hatch, van = (rear_of_roof(name) for name in ("lincoln.mkz_2020", "seat.leon", "mercedes.sprinter"))
+    assert -0.6 < saloon < -0.3 and -0.9 < hatch < -0.65 and van < -0.93
 
 
 def test_every_set_of_doors_has_a_key_and_a_body() -> None:

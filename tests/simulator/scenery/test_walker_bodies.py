@@ -78,6 +78,36 @@ def test_parts_are_where_they_belong() -> None:
     assert np.abs(mesh.vertices[:, :2]).max() < 0.3
 
 
+@pytest.mark.parametrize("build", ["male", "female", "child"])
+def test_trousers_do_not_show_through_the_shirt(build: str) -> None:
+    outfit = Outfit((1, 0, 0), (2, 0, 0), (3, 0, 0), (4, 0, 0), (5, 0, 0), build=build)
+    mesh = walker_poses(outfit, ADULT, PHASES)[-1]
+    shirt, trousers = part(mesh, outfit.top), part(mesh, outfit.bottom)
+    waist = trousers[trousers[:, 2] > shirt[:, 2].min() + 0.04]
+    assert len(waist)
+    # Arms hang beside the shirt, so its depth tells.
+    assert waist[:, 0].max() < shirt[shirt[:, 2] < waist[:, 2].max() + 0.2][:, 0].max() - 0.005
+    assert waist[:, 0].min() > shirt[shirt[:, 2] < waist[:, 2].max() + 0.2][:, 0].min() + 0.005
+
+
+def test_faces_have_two_eyes_and_a_nose_that_point_ahead() -> None:
+    outfit = Outfit((1, 0, 0), (2, 0, 0), (3, 0, 0), (4, 0, 0), (5, 0, 0))
+    mesh = walker_poses(outfit, ADULT, PHASES)[-1]
+    eyes, face = part(mesh, (238, 236, 230)), part(mesh, outfit.skin)
+    assert eyes[:, 1].min() == pytest.approx(-eyes[:, 1].max(), abs=1e-3)
+    head = face[face[:, 2] > eyes[:, 2].min() - 0.1]
+    nose = head[np.argmax(head[:, 0])]
+    assert abs(nose[1]) < 0.01 and nose[2] < eyes[:, 2].min() and eyes[:, 0].max() < nose[0]
+    assert eyes[:, 0].max() - head[head[:, 2] > eyes[:, 2].max()][:, 0].max() < 0.015, "they lie on the face"
+
+
+def test_children_have_no_grey_hair() -> None:
+    library = BlueprintLibrary(VERSIONS[-1])
+    for blueprint in library.by_id.values():
+        if blueprint.category == "walker" and outfit_of(blueprint.id).build == "child":
+            assert max(outfit_of(blueprint.id).hair) - min(outfit_of(blueprint.id).hair) > 6
+
+
 def test_shading_normals_point_outwards() -> None:
     mesh = walker_poses(Outfit((1, 0, 0), (2, 0, 0), (3, 0, 0), (4, 0, 0), (5, 0, 0)), ADULT, PHASES)[-1]
     hair = mesh.triangles[(mesh.color == (2, 0, 0)).all(axis=1)]

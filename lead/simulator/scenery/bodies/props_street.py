@@ -165,14 +165,13 @@ def bench(sketch: Sketch, *, back: bool, legs: Look = IRON) -> None:
 
 
 def bus_shelter(sketch: Sketch) -> None:
-    """A glass shelter with a bench and a poster case, open towards y."""
+    """A glass shelter with a bench and a poster case, open towards y and at one end."""
     sketch.box((-1, 1), (-1, 1), (0.92, 0.97), GREY)
     sketch.box((-0.97, 0.97), (-0.94, 0.94), (0.97, 1.0), IRON)
     sketch.posts((-0.95, 0.95), (-0.85, 0.55), (0.0, 0.93), 0.045, IRON)
     sketch.posts((-0.32, 0.32), (-0.85,), (0.0, 0.93), 0.03, IRON)
     for low, high in ((-0.93, -0.34), (-0.30, 0.30), (0.34, 0.93)):
         sketch.box((low, high), (-0.86, -0.84), (0.08, 0.86), GLASS)
-    sketch.box((-0.955, -0.945), (-0.8, 0.5), (0.08, 0.86), GLASS)
     sketch.box((0.92, 0.98), (-0.8, 0.5), (0.06, 0.86), IRON)
     for way, x in (("+x", 0.985), ("-x", 0.915)):
         sketch.plate("poster", (x, -0.15, 0.47), (0.55, 0.35), way)
@@ -244,7 +243,7 @@ def bottle_bank(sketch: Sketch) -> None:
     sketch.bar((-0.2, 0.0, 0.97), (0.2, 0.0, 0.97), 0.05, METAL)
     for side in (-1.0, 1.0):
         for y in (-0.3, 0.3):
-            sketch.bar((side * 0.7, y, 0.7), (side * 0.89, y, 0.7), 0.14, RUBBER, sides=10)
+            sketch.bar((side * 0.7, y, 0.7), (side * 0.96, y, 0.7), 0.14, RUBBER, sides=12)
     sketch.ball((0, 0, 0.98), (0.1, 0.1, 0.02), METAL, rings=4)
 
 
@@ -273,8 +272,9 @@ def kiosk(sketch: Sketch) -> None:
     sketch.plate("shop", (0.86, 0.0, 0.73), (0.6, 0.045), "+x", repeat=2)
     sketch.panel([(0.8, -0.85, 0.69), (0.8, 0.85, 0.69), (1.0, 0.85, 0.62), (1.0, -0.85, 0.62)], _AWNING)
     sketch.box((0.8, 1.0), (-0.8, 0.8), (0.3, 0.32), WOOD)
+    sketch.box((0.8, 0.985), (-0.8, 0.8), (0.03, 0.28), wall)
     for y in (-0.5, 0.0, 0.5):
-        sketch.plate("poster", (0.815, y, 0.16), (0.2, 0.1), "+x")
+        sketch.plate("poster", (1.0, y, 0.16), (0.2, 0.1), "+x")
 
 
 def food_cart(sketch: Sketch) -> None:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from lead.simulator.scenery.bodies.walkers import Headgear, Outfit, add_person, limb, loft, ring
+from lead.simulator.scenery.bodies.lofts import Array, bent, limb, loft, ring
+from lead.simulator.scenery.bodies.walkers import Headgear, Outfit, add_person
 from lead.simulator.scenery.materials import Label, LampChannel, Material
 from lead.simulator.scenery.mesh import Color, Look, Mesh, MeshBuilder
 
-Array = NDArray[np.float64]
 Point = tuple[float, float, float]
 Section = tuple[float, float, float, float]
 
@@ -307,9 +307,16 @@ def _motor(machine: _Machine) -> None:
 def _lamps(machine: _Machine) -> None:
     """Head lamp, tail lamp and four blinkers on stalks."""
     (x, z), (back, low) = (np.array(spot) * [machine.base, machine.saddle[2]] for spot in _LAMPS[machine.plan.style])
-    machine.lamp((x, 0.0, z + 0.02), (0.025, 0.075, 0.035), _LAMP_WHITE, LampChannel.LOW_BEAM)
-    machine.lamp((x, 0.0, z - 0.03), (0.022, 0.045, 0.014), _LAMP_WHITE, LampChannel.HIGH_BEAM)
-    machine.lamp((x, 0.0, z + 0.065), (0.020, 0.055, 0.008), _LAMP_WHITE, LampChannel.POSITION)
+    if machine.plan.style == "motorcycle":
+        machine.lamp((x, 0.0, z + 0.02), (0.025, 0.085, 0.030), _LAMP_WHITE, LampChannel.LOW_BEAM)
+        machine.lamp((x, 0.0, z - 0.025), (0.022, 0.060, 0.014), _LAMP_WHITE, LampChannel.HIGH_BEAM)
+    else:
+        spot, ahead = np.array([x, 0.0, z]), np.array([1.0, 0.0, 0.0])
+        for channel, size, depth in ((LampChannel.LOW_BEAM, 0.075, 0.030), (LampChannel.HIGH_BEAM, 0.030, 0.036)):
+            lens = machine.look(_LAMP_WHITE, Material.LAMP, int(channel))
+            machine.builder.cylinder(spot + 0.02 * ahead, spot + depth * ahead, size, lens, sides=8)
+        machine.builder.cylinder(spot - 0.05 * ahead, spot + 0.024 * ahead, 0.088, machine.chrome, sides=8)
+    machine.lamp((x, 0.0, z + 0.095), (0.020, 0.040, 0.008), _LAMP_WHITE, LampChannel.POSITION)
     machine.lamp((back, 0.0, low), (0.022, 0.060, 0.022), _LAMP_RED, LampChannel.BRAKE)
     machine.lamp((back, 0.0, low - 0.034), (0.020, 0.050, 0.010), _LAMP_RED, LampChannel.POSITION)
     for side, channel in ((-1.0, LampChannel.LEFT_BLINKER), (1.0, LampChannel.RIGHT_BLINKER)):
@@ -345,26 +352,14 @@ def _rider(machine: _Machine) -> None:
         hip = hips + size * np.array([0.0, 0.09 * side, -0.04])
         ankle = _foot_rest(machine, side) + size * np.array([-0.11, 0.0, 0.09])
         joints[f"crl_arm__{letter}"], joints[f"crl_hand__{letter}"] = shoulder, wrist
-        joints[f"crl_foreArm__{letter}"] = _bent(shoulder, wrist, (0.28 * size, 0.25 * size), (-0.3, 0.5 * side, -0.8))
+        joints[f"crl_foreArm__{letter}"] = bent(shoulder, wrist, (0.28 * size, 0.25 * size), (-0.3, 0.5 * side, -0.8))
         joints[f"crl_thigh__{letter}"], joints[f"crl_foot__{letter}"] = hip, ankle
-        joints[f"crl_leg__{letter}"] = _bent(hip, ankle, (0.43 * size, 0.43 * size), (0.8, 0.2 * side, 0.5))
+        joints[f"crl_leg__{letter}"] = bent(hip, ankle, (0.43 * size, 0.43 * size), (0.8, 0.2 * side, 0.5))
         joints[f"crl_toe__{letter}"] = ankle + size * np.array([0.14, 0.0, -0.06])
     headgear: Headgear = "full_face" if machine.plan.style == "motorcycle" else "helmet"
     # The instance's tint is the machine's paint: it must not colour the jacket.
     outfit = Outfit((222, 176, 144), (62, 44, 34), *layout.clothes, headgear=headgear, top_material=Material.PLAIN)
     add_person(machine.builder, joints, size, outfit, Label.RIDER)
-
-
-def _bent(start: Array, end: Array, lengths: tuple[float, float], toward: Point) -> Array:
-    """The middle joint (3,) of a limb with two bones, bent to one side; a limb that is too short is stretched."""
-    first, second = lengths
-    reach = float(np.linalg.norm(end - start))
-    way = (end - start) / reach
-    if reach >= first + second:
-        return np.asarray(start + first / (first + second) * (end - start))
-    along = (reach**2 + first**2 - second**2) / (2.0 * reach)
-    aside = np.asarray(toward) - way * (way @ np.asarray(toward))
-    return np.asarray(start + along * way + np.sqrt(max(first**2 - along**2, 0.0)) * aside / np.linalg.norm(aside))
 
 
 # fmt: off

@@ -14,14 +14,14 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from lead.simulator.scenery.bodies.lofts import Array, limb, loft, ring, unit
 from lead.simulator.scenery.materials import Label, Material
 from lead.simulator.scenery.mesh import Color, Look, Mesh, MeshBuilder
 from lead.simulator.world.blueprints import VERSIONS, BlueprintLibrary
 from lead.simulator.world.skeleton import STRIDE_PER_HEIGHT, WALKER_BONES, walking_pose
 
-Array = NDArray[np.float64]
 Joints = Mapping[str, Array]
 Build = Literal["male", "female", "child"]
 Headgear = Literal["none", "hat", "helmet", "full_face"]
@@ -67,7 +67,9 @@ _SHOE = ((-0.07, 0.026, 0.034), (-0.02, 0.042, 0.062), (0.06, 0.044, 0.054), (0.
 """From heel to tip: forward from the ankle, half width, half height."""
 
 _SKINS: tuple[Color, ...] = ((236, 196, 168), (222, 176, 144), (198, 146, 112), (152, 104, 74), (104, 70, 50))
-_HAIRS: tuple[Color, ...] = ((34, 28, 26), (62, 44, 34), (104, 74, 48), (176, 138, 84), (138, 134, 130), (112, 52, 34))
+_FIRST_DARK = 3
+_HAIRS: tuple[Color, ...] = ((34, 28, 26), (62, 44, 34), (104, 74, 48), (176, 138, 84), (112, 52, 34))
+_GREY_HAIR: Color = (138, 134, 130)
 _TOPS: tuple[Color, ...] = (
     (214, 214, 210), (36, 40, 48), (52, 76, 118), (146, 44, 42), (74, 98, 72), (196, 162, 84), (60, 118, 128),
 )  # fmt: skip
@@ -124,13 +126,15 @@ def outfit_of(blueprint_id: str) -> Outfit:
     blueprint = _library().by_id.get(blueprint_id)
     known = {attribute.id: attribute.default for attribute in blueprint.attributes} if blueprint else {}
     female = known.get("gender", "female" if dice[0] % 2 else "male") == "female"
+    dark_skin, child = dice[1] % len(_SKINS) >= _FIRST_DARK, known.get("age") == "child"
+    hairs = (_HAIRS[:2] if dark_skin else _HAIRS) + (() if child else (_GREY_HAIR,))
     return Outfit(
         skin=_SKINS[dice[1] % len(_SKINS)],
-        hair=_HAIRS[dice[2] % len(_HAIRS)],
+        hair=hairs[dice[2] % len(hairs)],
         top=_TOPS[dice[3] % len(_TOPS)],
         bottom=_BOTTOMS[dice[4] % len(_BOTTOMS)],
         shoes=_SHOES[dice[5] % len(_SHOES)],
-        build="child" if known.get("age") == "child" else "female" if female else "male",
+        build="child" if child else "female" if female else "male",
         skirt=female and dice[6] % 3 == 0,
         long_sleeves=dice[7] % 3 > 0,
         long_hair=female and dice[8] % 4 > 0,
@@ -204,9 +208,9 @@ def add_person(
         floor: Height of the ground in metres, below which no foot tilts.
     """
     hips = joints["crl_hips__C"]
-    up = _unit(joints["crl_neck__C"] - hips)
+    up = unit(joints["crl_neck__C"] - hips)
     right = joints["crl_thigh__R"] - joints["crl_thigh__L"]
-    right = _unit(right - up * (right @ up))
+    right = unit(right - up * (right @ up))
     body = _Body(builder, joints, scale, outfit, label, right, up, np.cross(right, up))
     _trunk(body)
     for side in "LR":
@@ -250,10 +254,6 @@ class _Body:
         limb(self.builder, path, self.scale * np.asarray(radii), look, self.right)
 
 
-def _unit(vector: Array) -> Array:
-    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-9))
-
-
 def _trunk(body: _Body) -> None:
     """Hips, chest, shoulders and neck, bent along the spine."""
     scale, outfit = body.scale, body.outfit
@@ -265,9 +265,10 @@ def _trunk(body: _Body) -> None:
 
     torso = _TORSO[outfit.build]
     wide, deep = torso[0][1:]
-    seat = ((-0.13, 0.55 * wide, 0.7 * deep), (-0.07, wide, deep), (0.06, 0.96 * wide, 0.96 * deep))
+    seat = ((-0.13, 0.55 * wide, 0.7 * deep), (-0.07, wide, deep), (0.02, 0.84 * wide, 0.84 * deep))
     loft(body.builder, [section(*row) for row in seat], body.look(outfit.bottom))
-    chest = [section(height, 1.04 * wide, 1.04 * deep) for height, wide, deep in torso]
+    chest = [section(torso[0][0] - 0.02, 1.1 * wide, 1.06 * deep)]
+    chest += [section(height, 1.04 * wide, 1.04 * deep) for height, wide, deep in torso[1:]]
     chest += [section(0.50, 0.78 * torso[-1][1], 0.074), section(0.535, 0.060, 0.056)]
     loft(body.builder, chest, body.look(outfit.top, outfit.top_material))
     throat = [spine[-1] - 0.02 * scale * body.up, body.joints["crl_Head__C"] + 0.04 * scale * body.up]
@@ -280,9 +281,9 @@ def _leg(body: _Body, side: str, floor: float) -> None:
     hip, knee, ankle, toe = (body.joints[f"crl_{name}__{side}"] for name in ("thigh", "leg", "foot", "toe"))
     look = body.look(outfit.skin, Material.SKIN) if outfit.skirt else body.look(outfit.bottom)
     calf = knee + 0.35 * (ankle - knee)
-    body.limb([hip, hip + 0.35 * (knee - hip), knee, calf, ankle], (0.084, 0.078, 0.058, 0.056, 0.042), look)
-    ahead = _unit(toe - ankle)
-    across = _unit(right - ahead * (right @ ahead))
+    body.limb([hip, hip + 0.35 * (knee - hip), knee, calf, ankle], (0.074, 0.078, 0.058, 0.056, 0.042), look)
+    ahead = unit(toe - ankle)
+    across = unit(right - ahead * (right @ ahead))
     ahead = np.cos(_TOE_SLOPE) * ahead + np.sin(_TOE_SLOPE) * np.cross(ahead, across)
     ahead = _levelled(ahead, (ankle[2] - floor) / scale)
     upward = np.cross(ahead, across)
@@ -311,20 +312,23 @@ def _arm(body: _Body, side: str) -> None:
     shoulder, elbow, wrist = (body.joints[f"crl_{name}__{side}"] for name in ("arm", "foreArm", "hand"))
     girth = 0.88 if outfit.build == "female" else 1.0
     sleeve, skin = body.look(outfit.top, outfit.top_material), body.look(outfit.skin, Material.SKIN)
-    inner = shoulder + scale * ((0.06 if side == "L" else -0.06) * body.right + 0.02 * body.up)
-    body.limb([inner, shoulder, elbow], np.array([0.040, 0.052, 0.046]) * girth, sleeve)
+    inward = (1.0 if side == "L" else -1.0) * body.right
+    inner = shoulder + scale * (0.07 * inward + 0.035 * body.up)
+    round_off = shoulder + scale * (0.025 * inward + 0.012 * body.up)
+    body.limb([inner, round_off, shoulder, elbow], np.array([0.0, 0.046, 0.054, 0.046]) * girth, sleeve)
     body.limb([elbow, wrist], np.array([0.045, 0.032]) * girth, sleeve if outfit.long_sleeves else skin)
-    way = scale * _unit(wrist - elbow)
-    body.limb([wrist - 0.01 * way, wrist + 0.06 * way, wrist + 0.15 * way], np.array([0.03, 0.04, 0.0]) * girth, skin)
+    way = scale * unit(wrist - elbow)
+    fingers = [wrist + reach * way for reach in (-0.01, 0.06, 0.13, 0.16)]
+    body.limb(fingers, np.array([0.03, 0.04, 0.028, 0.0]) * girth, skin)
 
 
 def _head(body: _Body) -> None:
     """Head with hair and what is worn on it; its top is that of the person."""
     scale, outfit = body.scale, body.outfit
     base, left, right = (body.joints[f"crl_{name}"] for name in ("Head__C", "eye__L", "eye__R"))
-    side = _unit(right - left)
+    side = unit(right - left)
     gaze = 0.5 * (left + right) - base
-    gaze = _unit(gaze - side * (gaze @ side))
+    gaze = unit(gaze - side * (gaze @ side))
     slope = np.arctan2(0.06, 0.09)  # At rest the eyes are 0.09 m before and 0.06 m above the joint.
     forward = np.cos(slope) * gaze - np.sin(slope) * np.cross(gaze, side)
     up = np.cross(forward, side)
@@ -340,6 +344,7 @@ def _head(body: _Body) -> None:
 
     if outfit.headgear != "full_face":
         shell(_HEAD, outfit.skin, Material.SKIN)
+        _face(body, (crown, size * side, size * up, size * forward))
     if outfit.headgear in ("none", "hat"):
         hair = _LONG_HAIR if outfit.long_hair else _HAIR
         shell(hair if outfit.headgear == "none" else hair[:-1], outfit.hair, Material.PLAIN)
@@ -351,49 +356,32 @@ def _head(body: _Body) -> None:
         shell(_VISOR, (22, 24, 28), Material.GLASS)
 
 
-def ring(middle: Array, across: Array, along: Array, sides: int) -> Array:
-    """An ellipse's points, (sides, 3): round `middle` with two half axes (3,), the first point at `across`."""
-    angle = np.linspace(0.0, 2.0 * np.pi, sides, endpoint=False)[:, None]
-    return np.asarray(middle + np.cos(angle) * across + np.sin(angle) * along)
+def _face(body: _Body, frame: tuple[Array, Array, Array, Array]) -> None:
+    """Eyes, brows, nose and mouth, so that one sees where somebody looks; frame: crown, and axes of a head's size."""
+    crown, side, up, forward = frame
+
+    def at(across: float, down: float, ahead: float) -> Array:
+        return np.asarray(crown + across * side - down * up + ahead * forward)
+
+    def plate(spans: tuple[float, float, float, float], ahead: float, color: Color) -> None:
+        left, right, top, foot = spans
+        tilt = 0.54 * np.array([left, right])
+        corners = [at(left, top, ahead - abs(tilt[0])), at(right, top, ahead - abs(tilt[1]))]
+        corners += [at(right, foot, ahead - abs(tilt[1])), at(left, foot, ahead - abs(tilt[0]))]
+        body.builder.quad(corners, body.look(color), normal=forward)
+
+    for way in (-1.0, 1.0):
+        inner, outer = sorted((way * 0.018, way * 0.042))
+        plate((inner, outer, 0.108, 0.122), 0.106, (238, 236, 230))
+        pupil = sorted((way * 0.024, way * 0.036))
+        plate((pupil[0], pupil[1], 0.107, 0.122), 0.1085, (34, 28, 26))
+        plate((inner, outer, 0.096, 0.102), 0.107, body.outfit.hair)
+    plate((-0.024, 0.024, 0.182, 0.190), 0.101, _lips(body.outfit.skin))
+    bridge, tip = at(0.0, 0.112, 0.100), at(0.0, 0.155, 0.126)
+    wings = [at(way * 0.016, 0.160, 0.098) for way in (-1.0, 1.0)]
+    points, faces = [bridge, tip, *wings], [[0, 1, 2], [0, 1, 3], [1, 2, 3]]
+    body.builder.triangles(points, faces, body.look(body.outfit.skin, Material.SKIN))
 
 
-def loft(builder: MeshBuilder, rings: Sequence[Array], look: Look, caps: bool = True) -> None:
-    """A smooth skin over rings (sides, 3) of equally many points; `caps` closes the ends, rings of no size are tips."""
-    grid = np.array(rings)
-    count, sides = grid.shape[:2]
-    a = np.arange((count - 1) * sides)
-    b = a - a % sides + (a + 1) % sides
-    faces = np.concatenate([np.stack([a, b, b + sides], axis=1), np.stack([a, b + sides, a + sides], axis=1)])
-    points = grid.reshape(-1, 3)
-    first, second, third = points[faces].transpose(1, 0, 2)
-    areas = np.cross(second - first, third - first)
-    middles = grid.mean(axis=1, keepdims=True)
-    normals = np.zeros_like(grid)
-    np.add.at(normals.reshape(-1, 3), faces, areas[:, None, :])
-    normals *= np.sign((normals * (grid - middles)).sum()) or 1.0
-    fan = np.stack([np.zeros(sides - 2, np.int64), np.arange(1, sides - 1), np.arange(2, sides)], axis=1)
-    for end, inside in ((0, 1), (-1, -2)):
-        way = _unit(middles[end, 0] - middles[inside, 0])
-        if np.abs(grid[end] - middles[end]).max() < 1e-6:
-            normals[end] = way
-        elif caps:
-            builder.triangles(grid[end], fan, look, normals=np.broadcast_to(way, (sides, 3)))
-    lengths = np.linalg.norm(normals, axis=2, keepdims=True)
-    normals = np.where(lengths > 1e-12, normals / np.maximum(lengths, 1e-12), [0.0, 0.0, 1.0])
-    builder.triangles(points, faces[np.linalg.norm(areas, axis=1) > 1e-10], look, normals=normals)
-
-
-def limb(builder: MeshBuilder, path: ArrayLike, radii: ArrayLike, look: Look, right: Array, sides: int = 6) -> None:
-    """An open, tapered tube through points (3,) with as many radii, metres; `right` (3,) keeps it from twisting."""
-    points, sizes = np.asarray(path, np.float64), np.asarray(radii, np.float64)
-    steps = np.array([_unit(step) for step in np.diff(points, axis=0)])
-    ways = np.concatenate([steps[:1], steps[:-1] + steps[1:], steps[-1:]])
-    # A limb that runs along `right` is kept straight by the axis that is furthest from it.
-    along = np.abs(steps @ right).max() > 0.8
-    helper = min(np.eye(3), key=lambda axis: float(np.abs(steps @ axis).max())) if along else right
-    rings = []
-    for point, way, size in zip(points, ways, sizes, strict=True):
-        tangent = _unit(way)
-        across = _unit(helper - tangent * (helper @ tangent))
-        rings.append(ring(point, size * across, size * np.cross(tangent, across), sides))
-    loft(builder, rings, look, caps=False)
+def _lips(skin: Color) -> Color:
+    return skin[0] * 3 // 4, skin[1] // 2, skin[2] // 2
