@@ -72,6 +72,49 @@ def test_accelerometer_feels_acceleration_in_its_own_frame() -> None:
     np.testing.assert_allclose(imu(body)[0], expected, atol=1e-6)
 
 
+def on_a_bend(time_s: float) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Pose on a banked circle of 25 m, driven ever faster, looking along the path."""
+    angle = 0.2 * time_s + 0.05 * time_s**2
+    place = (300.0 + 25.0 * np.sin(angle), -80.0 - 25.0 * np.cos(angle), 0.3 * time_s**2)
+    return place, (3.0, float(np.degrees(angle)), -6.0)
+
+
+def test_accelerometer_is_the_second_difference_of_poses_turned_into_its_frame() -> None:
+    sensor = build("sensor.other.imu")
+    poses = [on_a_bend(frame * STEP_S) for frame in range(60)]
+    felt = [imu(sensor.measure(at(frame, *pose)))[0] for frame, pose in enumerate(poses)]
+    places = np.array([place for place, _ in poses])
+    for frame in range(3, 60):
+        world = (places[frame] - 2.0 * places[frame - 1] + places[frame - 2]) / STEP_S**2 + [0.0, 0.0, 9.81]
+        expected = rotation_matrices(*poses[frame][1]).T @ world
+        np.testing.assert_allclose(felt[frame], expected, atol=1e-6)
+    # What physics says of the middle of those three positions: v^2 / r to the right, angular times r along the path.
+    rate = 0.2 + 0.1 * (58 * STEP_S)
+    flat = rotation_matrices(0.0, poses[58][1][1], 0.0).T @ (rotation_matrices(*poses[59][1]) @ felt[59])
+    np.testing.assert_allclose(flat, [25.0 * 0.1, 25.0 * rate**2, 9.81 + 0.6], atol=5e-3)
+
+
+def test_accelerometer_copes_with_outputs_at_uneven_times() -> None:
+    sensor = build("sensor.other.imu")
+    # x = t^2, which has the same second derivative through any three moments.
+    for frame in (1, 2, 3, 5, 6, 10, 13):
+        body = sensor.measure(at(frame, ((frame * STEP_S) ** 2, 0.0, 0.0)))
+        if frame > 2:
+            np.testing.assert_allclose(imu(body)[0], [2.0, 0.0, 9.81], atol=1e-6)
+
+
+def test_gyroscope_and_compass_follow_the_turning_of_poses() -> None:
+    sensor = build("sensor.other.imu")
+    angles = []
+    for frame in range(1, 40):
+        yaw = -60.0 + 24.0 * frame * STEP_S
+        parent = rotation_matrices(0.0, yaw, 0.0)
+        spin = {"parent_rotation": parent, "parent_angular_velocity": np.array([0.0, 0.0, np.radians(24.0)])}
+        _, gyroscope, compass = imu(sensor.measure(at(frame, rotation_deg=(0.0, yaw, 0.0), **spin)))
+        angles.append(compass)
+    np.testing.assert_allclose(np.diff(angles) / STEP_S, gyroscope[2], atol=1e-9)
+
+
 @pytest.mark.parametrize(("yaw", "compass"), [(-90.0, 0.0), (0.0, 90.0), (90.0, 180.0), (180.0, 270.0)])
 def test_compass_counts_from_minus_y(yaw: float, compass: float) -> None:
     _, _, angle = imu(build("sensor.other.imu").measure(at(rotation_deg=(0.0, yaw, 0.0))))
