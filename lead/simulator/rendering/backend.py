@@ -63,8 +63,11 @@ class Backend(Protocol):
     def update(self, instances: Instances, environment: Environment, lights: Lights) -> None:
         """Take the state of a tick; everything below sees it until the next update."""
 
-    def render(self, views: Sequence[View], *, antialias: bool = False) -> Frame:
-        """Trace views of equal width and height. `antialias` smooths edges in the color images only."""
+    def render(self, views: Sequence[View], *, colors: bool = True, antialias: bool = False) -> Frame:
+        """Trace views of equal width and height.
+
+        Without `colors` there are no color images, and no rays to the sun; `antialias` smooths edges in color images.
+        """
 
     def cast(self, origin: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float) -> RayHits:
         """First hits of rays (n, 3), unit vectors in the world frame, that start at one point (3,)."""

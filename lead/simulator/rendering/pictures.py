@@ -33,6 +33,7 @@ class _Group:
     """Views that are rendered together, and what has been computed of them."""
 
     renderer: Renderer
+    needs: frozenset[Hashable]
     views: list[View] = field(default_factory=list)
     previous: list[View] = field(default_factory=list)
     frame: Frame | None = None
@@ -41,7 +42,8 @@ class _Group:
     def rendered(self) -> Frame:
         """The frame, traced on first use."""
         if self.frame is None:
-            self.frame = self.renderer.render(self.views)
+            colors = any(isinstance(need, ColorStyle) for need in self.needs)
+            self.frame = self.renderer.render(self.views, colors=colors)
         return self.frame
 
     def ground_truth(self) -> list[GroundTruth]:
@@ -112,7 +114,7 @@ def share(renderer: Renderer, requests: Sequence[Request]) -> list[SharedPicture
     for key, request in zip(keys, requests, strict=True):
         if key not in placed:
             group_key = request.view.width_px, request.view.height_px, needs[key]
-            group = groups.setdefault(group_key, _Group(renderer))
+            group = groups.setdefault(group_key, _Group(renderer, needs[key]))
             placed[key] = SharedPicture(group, len(group.views))
             group.views.append(request.view)
             group.previous.append(request.previous)

@@ -67,9 +67,9 @@ class Renderer:
         environment = environment_from_weather(world.weather, world.elapsed_s)
         self.backend.update(self.instances, environment, lights)
 
-    def render(self, views: Sequence[View]) -> Frame:
+    def render(self, views: Sequence[View], *, colors: bool = True) -> Frame:
         """Trace views of one size; see `Backend.render`."""
-        return self.backend.render(views, antialias=self.antialias)
+        return self.backend.render(views, colors=colors, antialias=self.antialias)
 
     def cast(self, origin: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float) -> RayHits:
         """Cast rays from a point; see `Backend.cast`."""

@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 _KEPT_BLOCK_BYTES, _KEPT_BYTES = 32 * 2**20, 512 * 2**20
 _TOLERANCE_M = 1e-3
+_FAST_MATH = " -mreassociate -freciprocal-math -fno-signed-zeros"
 _WALL_M = 7.0
 
 
@@ -106,6 +107,9 @@ def start_warp() -> None:
     else:  # Warp before it had levels
         wp.config.quiet = True
     wp.config.enable_backward = False
+    if flags := getattr(wp.config, "cpu_compiler_flags", None):
+        # Sums may be reordered, but infinities stay what they are: rays that hit nothing have them.
+        wp.config.cpu_compiler_flags = f"{flags.removesuffix(_FAST_MATH)}{_FAST_MATH}"
     with _silent_stderr():
         wp.init()
     if wp.is_cuda_available():

@@ -20,7 +20,7 @@ from lead.simulator.rendering.backend import Backend
 from lead.simulator.scenery.ground_mesh import GroundScenery
 from lead.simulator.scenery.level import Level
 from lead.simulator.scenery.materials import LampChannel
-from lead.simulator.scenery.mesh import Mesh, merge
+from lead.simulator.scenery.mesh import Mesh, merge, split_by_place
 from lead.simulator.scenery.strips import TILE_M
 from lead.simulator.scenery.structures import Structures
 from lead.simulator.scenery.terrain import Terrain
@@ -31,6 +31,8 @@ VIEW_RADIUS_M = 400.0
 _KEPT_BYTES = 256 * 2**20
 _SLOW_S = 2.0
 _HORIZON = "horizon"
+_HORIZON_PARTS = 8
+"""The ground that reaches to the horizon comes in so many parts a side: in one piece every ray would search it."""
 
 TileKey = tuple[int, int]
 
@@ -54,7 +56,9 @@ class TileField:
         self._kept_bytes = 0
         self._lamp_tile = np.floor(level.lamps[:, :2] / TILE_M).astype(np.int64)
         self._hidden = np.zeros(len(level.boxes), bool)
-        backend.set_tile(_HORIZON, self._surfaces.horizon(), np.zeros(3))
+        self._horizon = split_by_place(self._surfaces.horizon(), _HORIZON_PARTS)
+        for index, part in enumerate(self._horizon):
+            backend.set_tile((_HORIZON, index), part, np.zeros(3))
 
     def show(self, near_xy: NDArray[np.float64], present: NDArray[np.bool_], lamps_on: NDArray[np.bool_]) -> None:
         """Show the tiles around some points.
@@ -84,7 +88,9 @@ class TileField:
 
     def close(self) -> None:
         """Take all tiles from the back end."""
-        for key in (_HORIZON, *self._shown):
+        for index in range(len(self._horizon)):
+            self._backend.drop_tile((_HORIZON, index))
+        for key in self._shown:
             self._backend.drop_tile(key)
         self._shown.clear()
 

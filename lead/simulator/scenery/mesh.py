@@ -102,6 +102,26 @@ def transformed(mesh: Mesh, matrix: Points, object_id: int | None = None) -> Mes
     return Mesh(**fields)
 
 
+def split_by_place(mesh: Mesh, parts: int) -> list[Mesh]:
+    """A mesh in pieces: its extent from above is cut into `parts` by `parts` cells, triangles go where their middle is."""
+    if not len(mesh):
+        return []
+    middle = mesh.vertices[mesh.triangles, :2].mean(axis=1)
+    low, high = middle.min(axis=0), middle.max(axis=0)
+    cell = np.minimum((middle - low) / np.maximum(high - low, 1e-6) * parts, parts - 1).astype(np.int64)
+    number = cell[:, 0] * parts + cell[:, 1]
+    pieces = []
+    for one in np.unique(number):
+        chosen = number == one
+        used, corners = np.unique(mesh.triangles[chosen], return_inverse=True)
+        per_triangle = ("color", "material", "label", "channel", "object_id")
+        fields = {name: getattr(mesh, name)[chosen] for name in per_triangle}
+        fields |= {name: getattr(mesh, name)[used] for name in ("vertices", "normals", "uv")}
+        fields["triangles"] = corners.reshape(-1, 3).astype(np.int32)
+        pieces.append(Mesh(**fields))
+    return pieces
+
+
 class MeshBuilder:
     """Collects shapes into a :class:`Mesh`; every method appends and returns nothing.
 

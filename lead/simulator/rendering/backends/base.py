@@ -187,10 +187,10 @@ class WarpBackend(ABC):
 
     # -- rays ----------------------------------------------------------------------------------------------------
 
-    def render(self, views: Sequence[View], *, antialias: bool = False) -> WarpFrame:
+    def render(self, views: Sequence[View], *, colors: bool = True, antialias: bool = False) -> WarpFrame:
         """See `Backend.render`."""
         self._sync()
-        return WarpFrame(self, views, antialias)
+        return WarpFrame(self, views, colors=colors, antialias=antialias)
 
     def cast(self, origin: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float) -> RayHits:
         """See `Backend.cast`."""
@@ -229,19 +229,19 @@ class WarpBackend(ABC):
         self.launch(passes.identities, count, inputs)
         return found
 
-    def new_hits(self, count: int) -> Hits:
+    def new_hits(self, count: int, shadows: bool) -> Hits:
         """Room for hits."""
         hits = Hits()
         hits.t, hits.slot = self._empty(count, wp.float32), self._empty(count, wp.int32)
         hits.face, hits.weights = self._empty(count, wp.int32), self._empty(count, wp.vec2)
+        hits.shadow = wp.zeros(count if shadows else 1, dtype=wp.float32, device=self.device)
         return hits
 
     def new_samples(self, count: int) -> Samples:
         """Room for attributes of hits."""
         samples = Samples()
         samples.normal, samples.albedo = self._empty(count, wp.vec3), self._empty(count, wp.vec3)
-        samples.uv, samples.info = self._empty(count, wp.vec2), self._empty(count, wp.uint32)
-        samples.shadow = self._empty(count, wp.float32)
+        samples.info = self._empty(count, wp.uint32)
         return samples
 
     def _empty(self, count: int, kind: Any) -> wp.array:
@@ -296,12 +296,8 @@ class WarpBackend(ABC):
         """Make the changes of slots visible to rays."""
 
     @abstractmethod
-    def trace_cameras(self, cameras: Cameras, hits: Hits) -> None:
-        """First hits of camera rays."""
-
-    @abstractmethod
-    def trace_shadows(self, cameras: Cameras, hits: Hits, samples: Samples) -> None:
-        """Fill in which hits the sun reaches."""
+    def trace_cameras(self, cameras: Cameras, hits: Hits, shadows: bool) -> None:
+        """First hits of camera rays, and, if asked, which of them the sun reaches."""
 
     @abstractmethod
     def _trace_rays(self, origin: wp.vec3, rays: Rays, count: int, far_m: float) -> None:

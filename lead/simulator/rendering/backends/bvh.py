@@ -15,7 +15,7 @@ from lead.simulator.rendering.backends.limits import (
     SHADOW_FAR_M,
 )
 from lead.simulator.rendering.kernels import bvh
-from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Samples
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays
 from lead.simulator.rendering.scene import FAR_M, NEAR_M, Instances
 from lead.simulator.scenery.mesh import Mesh
 
@@ -101,14 +101,10 @@ class BvhBackend(WarpBackend):
         self._tree = wp.Bvh(low, high)
         scene.tree = self._tree.id
 
-    def trace_cameras(self, cameras: Cameras, hits: Hits) -> None:
+    def trace_cameras(self, cameras: Cameras, hits: Hits, shadows: bool) -> None:
         """See `WarpBackend.trace_cameras`."""
-        self.launch(bvh.camera_rays, cameras.count, [self._scene, cameras, FIRST_THREAD, NEAR_M, FAR_M, hits])
-
-    def trace_shadows(self, cameras: Cameras, hits: Hits, samples: Samples) -> None:
-        """See `WarpBackend.trace_shadows`."""
-        inputs = [self._scene, cameras, FIRST_THREAD, self.environment.sun_direction, SHADOW_DEPTH_M, SHADOW_FAR_M]
-        self.launch(bvh.shadow_rays, cameras.count, [*inputs, hits, samples])
+        inputs = [self._scene, cameras, FIRST_THREAD, NEAR_M, FAR_M, int(shadows), self.environment.sun_direction]
+        self.launch(bvh.camera_rays, cameras.count, [*inputs, SHADOW_DEPTH_M, SHADOW_FAR_M, self.slots, hits])
 
     def _trace_rays(self, origin: wp.vec3, rays: Rays, count: int, far_m: float) -> None:
         self.launch(bvh.plain_rays, count, [self._scene, origin, rays, FIRST_THREAD, RAY_START_M, far_m])

@@ -16,7 +16,7 @@ from lead.simulator.rendering.backends.limits import (
     SHADOW_FAR_M,
 )
 from lead.simulator.rendering.kernels import packets
-from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Samples
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays
 from lead.simulator.rendering.scene import FAR_M, NEAR_M, Instances
 from lead.simulator.scenery.mesh import Mesh
 
@@ -56,16 +56,12 @@ class EmbreeBackend(WarpBackend):
     def _commit(self) -> None:
         self._scene.commit()
 
-    def trace_cameras(self, cameras: Cameras, hits: Hits) -> None:
+    def trace_cameras(self, cameras: Cameras, hits: Hits, shadows: bool) -> None:
         """See `WarpBackend.trace_cameras`."""
-        inputs = [self._intersect, self._scene.handle, self._scene.coherent_arguments, cameras, FIRST_THREAD]
-        self.launch(packets.camera_packets, _packets(cameras.count), [*inputs, NEAR_M, FAR_M, hits])
-
-    def trace_shadows(self, cameras: Cameras, hits: Hits, samples: Samples) -> None:
-        """See `WarpBackend.trace_shadows`."""
-        inputs = [self._occluded, self._scene.handle, self._scene.coherent_arguments, cameras, FIRST_THREAD]
-        inputs += [self.environment.sun_direction, SHADOW_DEPTH_M, SHADOW_FAR_M, hits, samples]
-        self.launch(packets.shadow_packets, _packets(cameras.count), inputs)
+        occluded = self._occluded if shadows else 0
+        inputs = [self._intersect, occluded, self._scene.handle, self._scene.coherent_arguments, cameras, FIRST_THREAD]
+        inputs += [NEAR_M, FAR_M, self.environment.sun_direction, SHADOW_DEPTH_M, SHADOW_FAR_M, self.slots, hits]
+        self.launch(packets.camera_packets, _packets(cameras.count), inputs)
 
     def _trace_rays(self, origin: wp.vec3, rays: Rays, count: int, far_m: float) -> None:
         inputs = [self._intersect, self._scene.handle, origin, rays, count, FIRST_THREAD, RAY_START_M, far_m]

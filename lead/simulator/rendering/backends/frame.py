@@ -22,33 +22,26 @@ Array = NDArray[Any]
 
 
 class _Band:
-    """Some rows of some views, traced; attributes and shadows follow when they are needed."""
+    """Some rows of some views, traced; attributes follow when they are needed."""
 
-    def __init__(self, backend: WarpBackend, views: Sequence[View], first_row: int, rows: int) -> None:
+    def __init__(self, backend: WarpBackend, views: Sequence[View], first_row: int, rows: int, shadows: bool) -> None:
         self.backend = backend
         self.views, self.rows = views, rows
         width = views[0].width_px
         self.count = len(views) * rows * width
         order = backend.pixel_order(len(views), rows, width)
         self.cameras = _cameras(backend.device, views, first_row, rows, order, order, self.count)
-        self.hits: Hits = backend.new_hits(self.count)
-        backend.trace_cameras(self.cameras, self.hits)
+        self.hits: Hits = backend.new_hits(self.count, shadows)
+        backend.trace_cameras(self.cameras, self.hits, shadows and backend.casts_shadows)
         self._samples: Samples | None = None
-        self._shadowed = False
 
-    def samples(self, shadows: bool) -> Samples:
+    def samples(self) -> Samples:
         """Attributes of the hits."""
         backend = self.backend
         if self._samples is None:
             self._samples = backend.new_samples(self.count)
             inputs = [self.cameras, FIRST_THREAD, backend.pool.data, backend.slots, self.hits, self._samples]
             backend.launch(passes.attributes, self.count, inputs)
-        if shadows and not self._shadowed:
-            self._shadowed = True
-            if backend.casts_shadows:
-                backend.trace_shadows(self.cameras, self.hits, self._samples)
-            else:
-                self._samples.shadow.zero_()
         return self._samples
 
     def split(self, values: Array) -> list[Array]:
@@ -78,16 +71,18 @@ class WarpFrame:
     Args:
         backend: Draws; must not be updated before the last question.
         views: Of equal width and height.
+        colors: Whether colours will be asked for.
         antialias: Whether edges in colours are smoothed.
 
     Raises:
         ValueError: There are no views, or their sizes differ.
     """
 
-    def __init__(self, backend: WarpBackend, views: Sequence[View], antialias: bool) -> None:
+    def __init__(self, backend: WarpBackend, views: Sequence[View], *, colors: bool, antialias: bool) -> None:
         if len({(view.width_px, view.height_px) for view in views}) != 1:
             raise ValueError("views that are rendered together must be of one size")
-        self._backend, self._views, self._antialias = backend, list(views), antialias
+        self._backend, self._views = backend, list(views)
+        self._colors, self._antialias = colors, antialias
         self._generation = backend.generation
         self._kept: _Band | None = None
         self._truth: list[GroundTruth] | None = None
@@ -99,13 +94,14 @@ class WarpFrame:
         width, height = self._views[0].width_px, self._views[0].height_px
         if len(self._views) * width * height <= MAX_PIXELS:
             if self._kept is None:
-                self._kept = _Band(self._backend, self._views, 0, height)
+                self._kept = _Band(self._backend, self._views, 0, height, self._colors)
             yield slice(0, len(self._views)), self._kept
             return
         step = max(MAX_PIXELS // width, 1)
         for index, view in enumerate(self._views):
             for first in range(0, height, step):
-                yield slice(index, index + 1), _Band(self._backend, [view], first, min(step, height - first))
+                rows = min(step, height - first)
+                yield slice(index, index + 1), _Band(self._backend, [view], first, rows, self._colors)
 
     def _collect(self, parts: Iterator[tuple[slice, list[Array]]]) -> list[Array]:
         """Joins the bands of every view."""
@@ -132,7 +128,7 @@ class WarpFrame:
     def normals(self) -> list[NDArray[np.float32]]:
         """See `Frame.normals`."""
         return self._collect(
-            (views, band.split(band.samples(shadows=False).normal.numpy())) for views, band in self._bands()
+            (views, band.split(band.samples().normal.numpy())) for views, band in self._bands()
         )
 
     def flow(self, previous_views: Sequence[View]) -> list[NDArray[np.float32]]:
@@ -151,30 +147,30 @@ class WarpFrame:
 
     def color(self, style: ColorStyle) -> list[NDArray[np.uint8]]:
         """See `Frame.color`."""
+        if not self._colors:
+            raise RuntimeError("this frame was rendered without colours")
         return self._collect((views, band.split(self._colored(band, style))) for views, band in self._bands())
 
     def _colored(self, band: _Band, style: ColorStyle) -> Array:
         backend = self._backend
         pixels = wp.empty(band.count, dtype=wp.uint32, device=backend.device)
-        samples = band.samples(shadows=True)
-        self._shade(band.cameras, band.count, band.hits, samples, style, pixels)
+        self._shade(band.cameras, band.count, band.hits, style, pixels)
         if self._antialias:
-            self._smooth(band, samples, style, pixels)
+            self._smooth(band, style, pixels)
         return np.ascontiguousarray(pixels.numpy()).view(np.uint8).reshape(-1, 4)
 
-    def _shade(
-        self, cameras: Cameras, count: int, hits: Hits, samples: Samples, style: ColorStyle, pixels: wp.array
-    ) -> None:
+    def _shade(self, cameras: Cameras, count: int, hits: Hits, style: ColorStyle, pixels: wp.array) -> None:
         backend = self._backend
         inputs = [cameras, FIRST_THREAD, backend.environment, backend.tables, backend.lights, backend.light_count]
-        inputs += [hits, samples, backend.curve(style.gamma), style.exposure, int(style.effects), pixels]
+        inputs += [backend.pool.data, backend.slots, hits]
+        inputs += [backend.curve(style.gamma), style.exposure, int(style.effects), pixels]
         backend.launch(passes.colors, count, inputs)
 
-    def _smooth(self, band: _Band, samples: Samples, style: ColorStyle, pixels: wp.array) -> None:
+    def _smooth(self, band: _Band, style: ColorStyle, pixels: wp.array) -> None:
         """Look at edge pixels again with more rays, and average."""
         backend, device = self._backend, self._backend.device
         flags = wp.empty(band.count, dtype=wp.uint8, device=device)
-        inputs = [self._views[0].width_px, band.rows, FIRST_THREAD, band.hits, samples, flags]
+        inputs = [self._views[0].width_px, band.rows, FIRST_THREAD, band.hits, band.samples(), flags]
         backend.launch(passes.edges, band.count, inputs)
         # Sorted, so that the packets of neighbouring pixels stay together and the result is the same every time.
         picked = np.flatnonzero(flags.numpy()).astype(np.int32)
@@ -183,19 +179,13 @@ class WarpFrame:
         count = len(picked)
         chosen = wp.array(picked, dtype=wp.int32, device=device)
         extra = wp.empty(count * len(EXTRA_SAMPLES), dtype=wp.uint32, device=device)
-        hits, finer = backend.new_hits(count), backend.new_samples(count)
+        hits = backend.new_hits(count, shadows=True)
         store = wp.array(np.arange(count, dtype=np.int32), dtype=wp.int32, device=device)
         cameras = _cameras(device, band.views, band.cameras.first_row, band.rows, chosen, store, count)
         for turn, (right, down) in enumerate(EXTRA_SAMPLES):
             cameras.shift = wp.vec2(right, down)
-            backend.trace_cameras(cameras, hits)
-            inputs = [cameras, FIRST_THREAD, backend.pool.data, backend.slots, hits, finer]
-            backend.launch(passes.attributes, count, inputs)
-            if backend.casts_shadows:
-                backend.trace_shadows(cameras, hits, finer)
-            else:
-                finer.shadow.zero_()
-            self._shade(cameras, count, hits, finer, style, extra[turn * count : (turn + 1) * count])
+            backend.trace_cameras(cameras, hits, backend.casts_shadows)
+            self._shade(cameras, count, hits, style, extra[turn * count : (turn + 1) * count])
         wp.launch(passes.accumulate, count, [pixels, chosen, extra, count, len(EXTRA_SAMPLES)], device=device)
 
 

@@ -91,7 +91,9 @@ class TrianglePool:
         info = mesh.material.astype(np.uint32) | mesh.label.astype(np.uint32) << 8
         self._write("corner", 3 * face, (mesh.triangles + np.int32(vertex)).ravel())
         self._write("color", face, color[:, 0] | color[:, 1] << 8 | color[:, 2] << 16)
-        self._write("info", face, info | mesh.channel.astype(np.uint32) << 16)
+        corners = mesh.normals[mesh.triangles]
+        flat = (corners == corners[:, :1]).all(axis=(1, 2))
+        self._write("info", face, info | mesh.channel.astype(np.uint32) << 16 | flat.astype(np.uint32) << 24)
         self._write("object_id", face, mesh.object_id)
         self._write("normal", vertex, mesh.normals)
         self._write("uv", vertex, mesh.uv)

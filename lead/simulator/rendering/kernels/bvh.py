@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warp as wp
 
-from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Samples, sample_direction
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Slots, sample_direction
 
 
 @wp.struct
@@ -73,45 +73,41 @@ def _blocked(scene: BvhScene, origin: wp.vec3, direction: wp.vec3, far_m: wp.flo
 
 @wp.kernel(enable_backward=False)
 def camera_rays(
-    scene: BvhScene, cameras: Cameras, first: wp.int32, near_m: wp.float32, far_m: wp.float32, hits: Hits
+    scene: BvhScene,
+    cameras: Cameras,
+    first: wp.int32,
+    near_m: wp.float32,
+    far_m: wp.float32,
+    shadows: wp.int32,
+    sun: wp.vec3,
+    max_depth_m: wp.float32,
+    shadow_far_m: wp.float32,
+    slots: Slots,
+    hits: Hits,
 ) -> None:
-    """First hits of camera rays; one thread per sample."""
+    """First hits of camera rays, and whether the sun reaches them if `shadows` is not 0; one thread per sample."""
     sample = wp.tid() + first
     pixel = cameras.pixel[sample]
     view = pixel / (cameras.width * cameras.rows)
-    best = _nearest(scene, cameras.position[view], sample_direction(cameras, pixel), near_m, far_m)
+    direction = sample_direction(cameras, pixel)
+    best = _nearest(scene, cameras.position[view], direction, near_m, far_m)
     target = cameras.store[sample]
     hits.t[target] = best.t
     hits.slot[target] = best.slot
     hits.face[target] = best.face
     hits.weights[target] = wp.vec2(best.u, best.v)
-
-
-@wp.kernel(enable_backward=False)
-def shadow_rays(
-    scene: BvhScene,
-    cameras: Cameras,
-    first: wp.int32,
-    sun: wp.vec3,
-    max_depth_m: wp.float32,
-    shadow_far_m: wp.float32,
-    hits: Hits,
-    samples: Samples,
-) -> None:
-    """Whether the sun reaches what the camera rays hit; one thread per sample."""
-    sample = wp.tid() + first
-    target = cameras.store[sample]
-    normal = samples.normal[target]
-    depth = hits.t[target]
-    reached = wp.float32(0.0)
-    if wp.dot(normal, sun) > 0.0:
-        reached = wp.float32(1.0)
-        if depth < max_depth_m:
-            pixel = cameras.pixel[sample]
-            view = pixel / (cameras.width * cameras.rows)
-            point = cameras.position[view] + sample_direction(cameras, pixel) * depth
-            reached = _blocked(scene, point + normal * (0.02 + 0.0003 * depth), sun, shadow_far_m)
-    samples.shadow[target] = reached
+    if shadows != 0:
+        reached = wp.float32(0.0)
+        if best.slot >= 0:
+            normal = wp.normalize(slots.normal_matrix[best.slot] * best.facet)
+            if wp.dot(normal, direction) > 0.0:
+                normal = -normal
+            if wp.dot(normal, sun) > 0.0:
+                reached = wp.float32(1.0)
+                if best.t < max_depth_m:
+                    point = cameras.position[view] + direction * best.t
+                    reached = _blocked(scene, point + normal * (0.02 + 0.0003 * best.t), sun, shadow_far_m)
+        hits.shadow[target] = reached
 
 
 @wp.kernel(enable_backward=False)

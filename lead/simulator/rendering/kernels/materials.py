@@ -61,7 +61,7 @@ def _facade(env: EnvironmentData, tables: Tables, look: Look, uv: wp.vec2, near:
     x, y = across - column, up - storey
     if storey < 1.0 and style > 0.3:
         left, right, sill, lintel = wp.float32(0.08), wp.float32(0.92), wp.float32(0.12), wp.float32(0.78)
-    stain = smooth(tables.noise, uv[0] * 0.021 + style, uv[1] * 0.013)
+    stain = grain(tables.noise, uv[0] * 0.021 + style, uv[1] * 0.013)
     wall = albedo * (0.86 + 0.22 * stain) * (0.90 + 0.10 * soft_step(0.0, 1.6, uv[1]))
     wall = wall * (1.0 - 0.10 * near * (1.0 - soft_step(0.02, 0.05, y)))
     look.albedo = wall
@@ -87,7 +87,7 @@ def _ground(tables: Tables, look: Look, surface: Surface, point: wp.vec3, near: 
     kind = surface.material
     x, y, z = point[0], point[1], point[2]
     if kind == ASPHALT:
-        coarse = smooth(tables.noise, x * 0.017, y * 0.017)
+        coarse = grain(tables.noise, x * 0.017, y * 0.017)
         detail = wp.float32(0.0)
         if near > 0.0:
             fine = grain(tables.noise, x * 0.9, y * 0.9) - 0.5
@@ -101,17 +101,17 @@ def _ground(tables: Tables, look: Look, surface: Surface, point: wp.vec3, near: 
         slab_x, slab_y = fraction(x / 0.9), fraction(y / 0.9)
         joint = wp.min(wp.min(slab_x, 1.0 - slab_x), wp.min(slab_y, 1.0 - slab_y))
         tone = cell_hash(x / 0.9, y / 0.9)
-        stain = smooth(tables.noise, x * 0.05, y * 0.05)
+        stain = grain(tables.noise, x * 0.05, y * 0.05)
         look.albedo = surface.albedo * (0.82 + 0.20 * stain + near * 0.10 * (tone - 0.5))
         if surface.normal[2] > 0.7:
             look.albedo = look.albedo * wp.lerp(1.0, 0.72 + 0.28 * soft_step(0.0, 0.025, joint), near)
     elif kind == CONCRETE or kind == ROOF:
-        stain = smooth(tables.noise, (x + z) * 0.06, (y - z) * 0.06)
+        stain = grain(tables.noise, (x + z) * 0.06, (y - z) * 0.06)
         fine = grain(tables.noise, (x + 0.7 * z) * 0.7, (y + z) * 0.7) - 0.5
         look.albedo = surface.albedo * (0.80 + 0.32 * stain + 0.16 * near * fine)
     elif kind == GRASS or kind == SOIL:
         wide = smooth(tables.noise, x * 0.006, y * 0.006)
-        patch = smooth(tables.noise, x * 0.043, y * 0.043)
+        patch = grain(tables.noise, x * 0.043, y * 0.043)
         blade = grain(tables.noise, x * 1.7, y * 1.7) - 0.5
         look.albedo = surface.albedo * (0.62 + 0.38 * patch + 0.30 * wide + 0.75 * near * blade)
         if kind == GRASS:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warp as wp
 
-from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Samples
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Slots
 
 LANES = 8
 
@@ -54,7 +54,7 @@ _CAMERA_SNIPPET = f"""
         p.ray.mask[k] = 0xffffffffu; p.ray.id[k] = 0; p.ray.flags[k] = 0;
         p.geometry[k] = 0xffffffffu; p.slot[k] = 0xffffffffu;
     }}
-    ((void (*)(const int*, unsigned long long, Hit8*, void*))function)(valid, scene, &p, (void*)arguments);
+    ((void (*)(const int*, unsigned long long, Hit8*, void*))intersect)(valid, scene, &p, (void*)arguments);
     for (int k = 0; k < 8; ++k) {{
         int i = 8 * packet + k;
         if (i > last) break;
@@ -65,37 +65,42 @@ _CAMERA_SNIPPET = f"""
         hits.face.data[j] = (int)p.face[k];
         hits.weights.data[j] = wp::vec2(1.f - p.u[k] - p.v[k], p.u[k]);
     }}
-"""
-
-_SHADOW_SNIPPET = f"""
-    {_PACKETS}
-    Ray8 r;
-    int last = cameras.count - 1, per_view = cameras.width * cameras.rows, any = 0;
+    if (!occluded) return;
+    Ray8& r = p.ray;  // from here on the rays go from the hits to the sun
+    int any = 0;
+    float reached[8];
     for (int k = 0; k < 8; ++k) {{
-        int i = 8 * packet + k;
-        int pixel = cameras.pixel.data[i <= last ? i : last];
-        int j = cameras.store.data[i <= last ? i : last];
-        {_CAMERA_RAY}
-        wp::vec3 n = samples.normal.data[j];
-        float t = hits.t.data[j];
+        bool hit = valid[k] && p.geometry[k] != 0xffffffffu;
+        valid[k] = 0;
+        reached[k] = 0.f;
+        if (!hit) continue;
+        const wp::mat33& m = slots.normal_matrix.data[p.slot[k]];
+        wp::vec3 n(m.data[0][0] * p.nx[k] + m.data[0][1] * p.ny[k] + m.data[0][2] * p.nz[k],
+                   m.data[1][0] * p.nx[k] + m.data[1][1] * p.ny[k] + m.data[1][2] * p.nz[k],
+                   m.data[2][0] * p.nx[k] + m.data[2][1] * p.ny[k] + m.data[2][2] * p.nz[k]);
         float facing = n[0] * sun[0] + n[1] * sun[1] + n[2] * sun[2];
-        bool cast = i <= last && facing > 0.f && t < max_depth_m;
-        if (i <= last) samples.shadow.data[j] = facing > 0.f ? 1.f : 0.f;
-        valid[k] = cast ? -1 : 0;
-        any |= valid[k];
-        float lift = 0.02f + 0.0003f * t;
-        r.ox[k] = o[0] + t * d[0] + lift * n[0];
-        r.oy[k] = o[1] + t * d[1] + lift * n[1];
-        r.oz[k] = o[2] + t * d[2] + lift * n[2];
+        bool away = n[0] * r.dx[k] + n[1] * r.dy[k] + n[2] * r.dz[k] > 0.f;
+        if (away ? facing >= 0.f : facing <= 0.f) continue;
+        float t = r.far_[k];
+        reached[k] = 1.f;
+        if (t >= max_depth_m) continue;
+        float lift = (0.02f + 0.0003f * t) / sqrtf(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]);
+        lift = away ? -lift : lift;
+        r.ox[k] += t * r.dx[k] + lift * n[0];
+        r.oy[k] += t * r.dy[k] + lift * n[1];
+        r.oz[k] += t * r.dz[k] + lift * n[2];
         r.dx[k] = sun[0]; r.dy[k] = sun[1]; r.dz[k] = sun[2];
-        r.near_[k] = 0.f; r.far_[k] = shadow_far_m; r.time[k] = 0.f;
-        r.mask[k] = 0xffffffffu; r.id[k] = 0; r.flags[k] = 0;
+        r.near_[k] = 0.f; r.far_[k] = shadow_far_m;
+        valid[k] = -1;
+        any = 1;
     }}
     if (any) {{
-        ((void (*)(const int*, unsigned long long, Ray8*, void*))function)(valid, scene, &r, (void*)arguments);
+        ((void (*)(const int*, unsigned long long, Ray8*, void*))occluded)(valid, scene, &r, (void*)arguments);
         for (int k = 0; k < 8; ++k)
-            if (valid[k]) samples.shadow.data[cameras.store.data[8 * packet + k]] = r.far_[k] < 0.f ? 0.f : 1.f;
+            if (valid[k] && r.far_[k] < 0.f) reached[k] = 0.f;
     }}
+    for (int k = 0; k < 8 && 8 * packet + k <= last; ++k)
+        hits.shadow.data[cameras.store.data[8 * packet + k]] = reached[k];
 """
 
 _RAY_SNIPPET = f"""
@@ -125,29 +130,19 @@ _RAY_SNIPPET = f"""
 
 @wp.func_native(_CAMERA_SNIPPET)
 def _camera_packet(
-    function: wp.uint64,
+    intersect: wp.uint64,
+    occluded: wp.uint64,
     scene: wp.uint64,
     arguments: wp.uint64,
     cameras: Cameras,
     packet: wp.int32,
     near_m: wp.float32,
     far_m: wp.float32,
-    hits: Hits,
-) -> None: ...
-
-
-@wp.func_native(_SHADOW_SNIPPET)
-def _shadow_packet(
-    function: wp.uint64,
-    scene: wp.uint64,
-    arguments: wp.uint64,
-    cameras: Cameras,
-    packet: wp.int32,
     sun: wp.vec3,
     max_depth_m: wp.float32,
     shadow_far_m: wp.float32,
+    slots: Slots,
     hits: Hits,
-    samples: Samples,
 ) -> None: ...
 
 
@@ -166,34 +161,36 @@ def _ray_packet(
 
 @wp.kernel(enable_backward=False)
 def camera_packets(
-    function: wp.uint64,
+    intersect: wp.uint64,
+    occluded: wp.uint64,
     scene: wp.uint64,
     arguments: wp.uint64,
     cameras: Cameras,
     first: wp.int32,
     near_m: wp.float32,
     far_m: wp.float32,
-    hits: Hits,
-) -> None:
-    """First hits of camera rays; one thread per packet."""
-    _camera_packet(function, scene, arguments, cameras, wp.tid() + first, near_m, far_m, hits)
-
-
-@wp.kernel(enable_backward=False)
-def shadow_packets(
-    function: wp.uint64,
-    scene: wp.uint64,
-    arguments: wp.uint64,
-    cameras: Cameras,
-    first: wp.int32,
     sun: wp.vec3,
     max_depth_m: wp.float32,
     shadow_far_m: wp.float32,
+    slots: Slots,
     hits: Hits,
-    samples: Samples,
 ) -> None:
-    """Whether the sun reaches what the camera rays hit; one thread per packet."""
-    _shadow_packet(function, scene, arguments, cameras, wp.tid() + first, sun, max_depth_m, shadow_far_m, hits, samples)
+    """First hits of camera rays, and whether the sun reaches them unless `occluded` is 0; one thread per packet."""
+    _camera_packet(
+        intersect,
+        occluded,
+        scene,
+        arguments,
+        cameras,
+        wp.tid() + first,
+        near_m,
+        far_m,
+        sun,
+        max_depth_m,
+        shadow_far_m,
+        slots,
+        hits,
+    )
 
 
 @wp.kernel(enable_backward=False)

@@ -39,11 +39,47 @@ def _decoded(color: wp.uint32) -> wp.vec3:
     return wp.vec3(red * red, green * green, blue * blue)
 
 
+@wp.func
+def _seen(
+    triangles: Triangles, slots: Slots, slot: wp.int32, face: wp.int32, weights: wp.vec2, direction: wp.vec3
+) -> Surface:
+    """What a ray hit: normal, albedo, texture coordinates and material."""
+    triangle = slots.first_triangle[slot] + face
+    info = triangles.info[triangle]
+    material = int(info & wp.uint32(255))
+    third = 1.0 - weights[0] - weights[1]
+    a = triangles.corner[3 * triangle]
+    normal = triangles.normal[a]
+    surface = Surface()
+    # Textures are the only ones that are laid out in uv; flat triangles have one normal.
+    printed = material == _FACADE or material == _BRICK or material == _FACE
+    flat = (info >> wp.uint32(24)) & wp.uint32(1)
+    if printed or flat == wp.uint32(0):
+        b = triangles.corner[3 * triangle + 1]
+        c = triangles.corner[3 * triangle + 2]
+        normal = normal * weights[0] + triangles.normal[b] * weights[1] + triangles.normal[c] * third
+        if printed:
+            surface.uv = triangles.uv[a] * weights[0] + triangles.uv[b] * weights[1] + triangles.uv[c] * third
+    normal = wp.normalize(slots.normal_matrix[slot] * normal)
+    if wp.dot(normal, direction) > 0.0:
+        normal = -normal
+    surface.normal = normal
+    surface.albedo = _decoded(triangles.color[triangle])
+    surface.material = material
+    if material == _PAINT or material == _CLOTH:
+        surface.albedo = wp.cw_mul(surface.albedo, slots.tint[slot])
+    elif material == _EMISSIVE:
+        surface.lit = 1.0
+    elif material == _LAMP:
+        surface.lit = float(int((slots.state[slot] >> ((info >> wp.uint32(16)) & wp.uint32(31))) & wp.uint32(1)))
+    return surface
+
+
 @wp.kernel(enable_backward=False)
 def attributes(
     cameras: Cameras, first: wp.int32, triangles: Triangles, slots: Slots, hits: Hits, samples: Samples
 ) -> None:
-    """Normal, albedo, texture coordinates and material of what was hit."""
+    """Normal, albedo and material of what was hit."""
     sample = wp.tid() + first
     target = cameras.store[sample]
     slot = hits.slot[target]
@@ -51,32 +87,12 @@ def attributes(
         samples.info[target] = NO_SURFACE
         samples.normal[target] = wp.vec3(0.0, 0.0, 0.0)
     else:
-        triangle = slots.first_triangle[slot] + hits.face[target]
-        weights = hits.weights[target]
-        third = 1.0 - weights[0] - weights[1]
-        a = triangles.corner[3 * triangle]
-        b = triangles.corner[3 * triangle + 1]
-        c = triangles.corner[3 * triangle + 2]
-        normal = triangles.normal[a] * weights[0] + triangles.normal[b] * weights[1] + triangles.normal[c] * third
-        normal = wp.normalize(slots.normal_matrix[slot] * normal)
         direction = sample_direction(cameras, cameras.pixel[sample])
-        if wp.dot(normal, direction) > 0.0:
-            normal = -normal
-        info = triangles.info[triangle]
-        material = int(info & wp.uint32(255))
-        albedo = _decoded(triangles.color[triangle])
-        lit = wp.uint32(0)
-        if material == _PAINT or material == _CLOTH:
-            albedo = wp.cw_mul(albedo, slots.tint[slot])
-        if material == _EMISSIVE:
-            lit = wp.uint32(1)
-        if material == _LAMP:
-            lit = (slots.state[slot] >> ((info >> wp.uint32(16)) & wp.uint32(31))) & wp.uint32(1)
-        samples.normal[target] = normal
-        samples.albedo[target] = albedo
-        if material == _FACADE or material == _BRICK or material == _FACE:  # nothing else is laid out in uv
-            samples.uv[target] = triangles.uv[a] * weights[0] + triangles.uv[b] * weights[1] + triangles.uv[c] * third
-        samples.info[target] = (info & wp.uint32(65535)) | (lit << wp.uint32(16))
+        surface = _seen(triangles, slots, slot, hits.face[target], hits.weights[target], direction)
+        samples.normal[target] = surface.normal
+        samples.albedo[target] = surface.albedo
+        label = triangles.info[slots.first_triangle[slot] + hits.face[target]] & wp.uint32(65535)
+        samples.info[target] = label | (wp.uint32(int(surface.lit)) << wp.uint32(16))
 
 
 @wp.func
@@ -143,8 +159,9 @@ def colors(
     tables: Tables,
     lights: wp.array(dtype=Light),
     light_count: wp.int32,
+    triangles: Triangles,
+    slots: Slots,
     hits: Hits,
-    samples: Samples,
     curve: wp.array(dtype=wp.uint32),
     exposure: wp.float32,
     effects: wp.int32,
@@ -160,17 +177,12 @@ def colors(
     row = rest / cameras.width
     column = rest - row * cameras.width
     direction = sample_direction(cameras, pixel)
-    info = samples.info[target]
+    slot = hits.slot[target]
     radiance = wp.vec3(0.0, 0.0, 0.0)
-    if info == NO_SURFACE:
+    if slot < 0:
         radiance = sky(environment, tables, wp.normalize(direction))
     else:
-        surface = Surface()
-        surface.normal = samples.normal[target]
-        surface.albedo = samples.albedo[target]
-        surface.uv = samples.uv[target]
-        surface.material = int(info & wp.uint32(255))
-        surface.lit = float(int((info >> wp.uint32(16)) & wp.uint32(1)))
+        surface = _seen(triangles, slots, slot, hits.face[target], hits.weights[target], direction)
         radiance = shade(
             environment,
             tables,
@@ -180,7 +192,7 @@ def colors(
             direction,
             hits.t[target],
             surface,
-            samples.shadow[target],
+            hits.shadow[target],
         )
     scale = 1.0 / float(cameras.height)
     pixels[target] = to_display(
@@ -228,7 +240,7 @@ def edges(
         elif info != NO_SURFACE:
             if wp.dot(normal, samples.normal[other]) < 0.8 or wp.length(albedo - samples.albedo[other]) > 0.08:
                 mark = 1
-            if wp.abs(samples.shadow[index] - samples.shadow[other]) > 0.5:
+            if wp.abs(hits.shadow[index] - hits.shadow[other]) > 0.5:
                 mark = 1
     flags[index] = wp.uint8(mark)
 

@@ -76,7 +76,7 @@ class Triangles:
 
     corner: wp.array(dtype=wp.int32)
     color: wp.array(dtype=wp.uint32)  # display colour, red in the low byte
-    info: wp.array(dtype=wp.uint32)  # material | label << 8 | channel << 16
+    info: wp.array(dtype=wp.uint32)  # material | label << 8 | channel << 16 | flat << 24
     object_id: wp.array(dtype=wp.int32)
     normal: wp.array(dtype=wp.vec3)  # per vertex
     uv: wp.array(dtype=wp.vec2)  # per vertex
@@ -84,12 +84,16 @@ class Triangles:
 
 @wp.struct
 class Hits:
-    """Nearest hits: ray parameter (`FAR` for none), slot (-1 for none), triangle in its mesh, barycentric weights."""
+    """Nearest hits: ray parameter (`FAR` for none), slot (-1 for none), triangle in its mesh, barycentric weights.
+
+    `shadow` is 1 where the sun reaches, 0 elsewhere; it is filled only if shadows were asked for.
+    """
 
     t: wp.array(dtype=wp.float32)
     slot: wp.array(dtype=wp.int32)
     face: wp.array(dtype=wp.int32)
     weights: wp.array(dtype=wp.vec2)  # of corners 0 and 1
+    shadow: wp.array(dtype=wp.float32)
 
 
 @wp.struct
@@ -109,13 +113,11 @@ class Rays:
 
 @wp.struct
 class Samples:
-    """What the attribute pass finds out about hits."""
+    """What edges are found by, and normals taken from."""
 
     normal: wp.array(dtype=wp.vec3)
     albedo: wp.array(dtype=wp.vec3)
-    uv: wp.array(dtype=wp.vec2)
     info: wp.array(dtype=wp.uint32)  # material | label << 8 | lit << 16; NO_SURFACE for the sky
-    shadow: wp.array(dtype=wp.float32)
 
 
 @wp.func
