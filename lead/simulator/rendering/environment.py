@@ -119,6 +119,7 @@ def environment_from_weather(weather: WeatherParameters, time_s: float) -> Envir
     ground_ambient = _GROUND_REFLECTANCE * (sky_ambient + sun * max(math.sin(altitude), 0.0))
     rain = _share(weather.precipitation)
     density = _share(weather.fog_density)
+    scattering = min(max(weather.scattering_intensity, 0.0), 3.0)
     mie = min(max(weather.mie_scattering_scale / _USUAL_MIE, 0.0), 20.0)
     fog = 0.016 * density**2 + 0.0022 * rain + 0.03 * dust**2 + 0.00028 * (0.5 + 0.5 * mie)
     fog_color = (1.0 - dust) * (0.9 * horizon + 0.1 * zenith) + dust * sandy
@@ -135,7 +136,7 @@ def environment_from_weather(weather: WeatherParameters, time_s: float) -> Envir
         zenith=_color(zenith),
         horizon=_color(horizon),
         fog_color=_color(fog_color),
-        glow=up * (1.0 - 0.9 * clouds) * (0.3 + 0.7 * min(weather.scattering_intensity, 3.0)) * (0.6 + 0.4 * mie**0.5),
+        glow=up * (1.0 - 0.9 * clouds) * (0.3 + 0.7 * scattering) * (0.6 + 0.4 * mie**0.5),
         clouds=clouds,
         wetness=max(_share(weather.wetness), 0.7 * rain, 0.5 * _share(weather.precipitation_deposits)),
         puddles=_share(weather.precipitation_deposits),

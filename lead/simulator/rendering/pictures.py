@@ -104,7 +104,8 @@ def share(renderer: Renderer, requests: Sequence[Request]) -> list[SharedPicture
         renderer: Already prepared for this tick.
         requests: What the cameras want.
     """
-    keys = [_view_key(request.view) for request in requests]
+    # The pose of the tick before counts: cameras may meet that came from different places.
+    keys = [(_view_key(request.view), _view_key(request.previous)) for request in requests]
     needs: dict[Hashable, frozenset[Hashable]] = {}
     for key, request in zip(keys, requests, strict=True):
         needs[key] = needs.get(key, frozenset()) | request.needs

@@ -70,17 +70,14 @@ def choose_backend(name: str = "auto", threads: int | None = None) -> Backend:
         raise LeadError(f"there is no rendering back end {name!r}; choose {', '.join(BACKENDS)}")
     start_warp()
     reasons = []
-    for candidate, make in MAKERS.items():
+    for candidate in MAKERS:
         if name not in ("auto", candidate):
             continue
         try:
-            backend = make(threads)
-            check(backend)
+            return _checked(candidate, threads)
         except (LeadError, RuntimeError, OSError) as error:
             reasons.append(f"{candidate}: {error}")
             logger.info("rendering back end %s is passed over: %s", candidate, error)
-            continue
-        return backend
     raise LeadError(f"no rendering back end works here ({'; '.join(reasons)}); `lead doctor` says more")
 
 
@@ -88,15 +85,24 @@ def describe_backends() -> dict[str, str]:
     """For every back end, an empty text if it works here, or why it does not."""
     start_warp()
     found = {}
-    for name, make in MAKERS.items():
+    for name in MAKERS:
         try:
-            backend = make(None)
-            check(backend)
-            backend.close()
+            _checked(name, None).close()
             found[name] = ""
         except (LeadError, RuntimeError, OSError) as error:
             found[name] = str(error)
     return found
+
+
+def _checked(name: str, threads: int | None) -> Backend:
+    """A new back end that passed its self-test; one that fails is released."""
+    backend = MAKERS[name](threads)
+    try:
+        check(backend)
+    except BaseException:
+        backend.close()
+        raise
+    return backend
 
 
 def start_warp() -> None:

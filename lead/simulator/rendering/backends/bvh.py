@@ -20,6 +20,7 @@ from lead.simulator.rendering.scene import FAR_M, NEAR_M, Instances
 from lead.simulator.scenery.mesh import Mesh
 
 _PAD_M = 0.01
+_NOWHERE_M = 1e6
 
 
 class BvhBackend(WarpBackend):
@@ -41,6 +42,11 @@ class BvhBackend(WarpBackend):
         self._used = np.zeros(capacity, bool)
         self._pose = np.zeros((capacity, 4, 4), np.float32)
         self._to_local = np.zeros((capacity, 3, 3), np.float32)
+        # A tree needs a leaf: this triangle without area, out of every ray's reach, stands in for an empty scene.
+        self._nothing = wp.Mesh(
+            points=wp.array(np.full((3, 3), _NOWHERE_M, np.float32), dtype=wp.vec3, device=device),
+            indices=wp.array(np.arange(3, dtype=np.int32), dtype=wp.int32, device=device),
+        )
         self._tree: wp.Bvh | None = None
         self._scene = bvh.BvhScene()
 
@@ -84,22 +90,29 @@ class BvhBackend(WarpBackend):
     def _commit(self) -> None:
         members = np.flatnonzero(self._used)
         scene, device = self._scene, self.device
+        low, high = self._boxes(members)
+        if not len(members):
+            members = np.zeros(1, np.int64)
+            self._mesh_of[0], self._to_local[0], self._pose[0] = self._nothing.id, np.eye(3), np.eye(4)
+            low = high = np.full((1, 3), _NOWHERE_M)
         scene.member = wp.array(members.astype(np.int32), dtype=wp.int32, device=device)
         scene.mesh = wp.array(self._mesh_of, dtype=wp.uint64, device=device)
         scene.to_local = wp.array(self._to_local, dtype=wp.mat33, device=device)
         scene.origin = wp.array(np.ascontiguousarray(self._pose[:, :3, 3]), dtype=wp.vec3, device=device)
+        self._tree = wp.Bvh(
+            wp.array(low.astype(np.float32), dtype=wp.vec3, device=device),
+            wp.array(high.astype(np.float32), dtype=wp.vec3, device=device),
+        )
+        scene.tree = self._tree.id
+
+    def _boxes(self, members: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Low and high corners (n, 3) of what slots show, world frame."""
         keys, place = np.unique(self._key_of[members], return_inverse=True)
         bounds = np.array([self._bounds[int(key)] for key in keys]).reshape(-1, 2, 3)[place]
         pose = self._pose[members].astype(np.float64)
         center = np.einsum("nij,nj->ni", pose[:, :3, :3], bounds.mean(axis=1)) + pose[:, :3, 3]
         half = np.einsum("nij,nj->ni", np.abs(pose[:, :3, :3]), 0.5 * (bounds[:, 1] - bounds[:, 0])) + _PAD_M
-        if not len(members):
-            # A tree needs a leaf; this one is out of every ray's reach and shows nothing.
-            raise ValueError("there is nothing to render: no tile was set and there are no instances")
-        low = wp.array((center - half).astype(np.float32), dtype=wp.vec3, device=device)
-        high = wp.array((center + half).astype(np.float32), dtype=wp.vec3, device=device)
-        self._tree = wp.Bvh(low, high)
-        scene.tree = self._tree.id
+        return center - half, center + half
 
     def trace_cameras(self, cameras: Cameras, hits: Hits, shadows: bool) -> None:
         """See `WarpBackend.trace_cameras`."""

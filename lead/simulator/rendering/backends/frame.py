@@ -127,8 +127,9 @@ class WarpFrame:
 
     def normals(self) -> list[NDArray[np.float32]]:
         """See `Frame.normals`."""
+        # Copies: on the CPU these are the arrays that colours are computed from.
         return self._collect(
-            (views, band.split(band.samples().normal.numpy())) for views, band in self._bands()
+            (views, band.split(np.array(band.samples().normal.numpy()))) for views, band in self._bands()
         )
 
     def flow(self, previous_views: Sequence[View]) -> list[NDArray[np.float32]]:

@@ -90,12 +90,13 @@ def _ground(tables: Tables, look: Look, surface: Surface, point: wp.vec3, near: 
         coarse = grain(tables.noise, x * 0.017, y * 0.017)
         detail = wp.float32(0.0)
         if near > 0.0:
-            fine = grain(tables.noise, x * 0.9, y * 0.9) - 0.5
+            # Turned against the world's axes and spread over metres, so that the table's repetition is not seen.
+            fine = grain(tables.noise, x * 0.173 + y * 0.071, y * 0.173 - x * 0.071) - 0.5
             speckle = cell_hash(x * 55.0, y * 55.0) - 0.5
             detail = near * (0.30 * fine + 0.22 * speckle * near)
         look.albedo = surface.albedo * (0.80 + 0.36 * coarse + detail)
     elif kind == MARKING:
-        worn = grain(tables.noise, x * 0.8, y * 0.8)
+        worn = grain(tables.noise, x * 0.151 + y * 0.067, y * 0.151 - x * 0.067)
         look.albedo = surface.albedo * (0.82 + 0.18 * soft_step(0.1, 0.45, worn))
     elif kind == PAVING:
         slab_x, slab_y = fraction(x / 0.9), fraction(y / 0.9)
@@ -112,7 +113,8 @@ def _ground(tables: Tables, look: Look, surface: Surface, point: wp.vec3, near: 
     elif kind == GRASS or kind == SOIL:
         wide = smooth(tables.noise, x * 0.006, y * 0.006)
         patch = grain(tables.noise, x * 0.043, y * 0.043)
-        blade = grain(tables.noise, x * 1.7, y * 1.7) - 0.5
+        # Turned against the world's axes and spread over metres, so that the table's repetition is not seen.
+        blade = grain(tables.noise, x * 0.213 + y * 0.087, y * 0.213 - x * 0.087) - 0.5
         look.albedo = surface.albedo * (0.62 + 0.38 * patch + 0.30 * wide + 0.75 * near * blade)
         if kind == GRASS:
             dry = soft_step(0.45, 0.95, 0.6 * wide + 0.4 * patch)
@@ -196,7 +198,7 @@ def _printed_or_lit(env: EnvironmentData, tables: Tables, look: Look, surface: S
     elif kind == LAMP or kind == EMISSIVE:
         # Light of a lens is given in display terms, so that its hue survives every exposure.
         look.emission = surface.albedo * (surface.lit * 3.2 / env.exposure)
-        look.albedo = surface.albedo * (0.22 + 0.2 * (1.0 - surface.lit))
+        look.albedo = surface.albedo * 0.16
         look.gloss = 0.3
         look.sharpness = 60.0
     return look
