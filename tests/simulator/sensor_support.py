@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from lead.geometry.frames import rotation_matrices
 from lead.simulator.rendering.backend import Backend, Frame
 from lead.simulator.rendering.environment import environment_from_weather
-from lead.simulator.rendering.scene import ColorStyle, GroundTruth, Instances, Lights, RayHits, View
+from lead.simulator.rendering.scene import ColorStyle, GroundTruth, ImageKind, Instances, Lights, RayHits, View
 from lead.simulator.rendering.select import choose_backend
 from lead.simulator.scenery.materials import Label, Material
 from lead.simulator.scenery.mesh import Look, Mesh, MeshBuilder
@@ -148,6 +148,9 @@ class _OneView:
 
     def ground_truth(self) -> GroundTruth:
         return self._frame.ground_truth()[0]
+
+    def encoded(self, kind: ImageKind) -> NDArray[np.uint8]:
+        return self._frame.encoded(kind)[0]
 
     def normals(self) -> NDArray[np.float32]:
         return self._frame.normals()[0]

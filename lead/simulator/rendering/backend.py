@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lead.simulator.rendering.environment import Environment
-from lead.simulator.rendering.scene import ColorStyle, GroundTruth, Instances, Lights, RayHits, View
+from lead.simulator.rendering.scene import ColorStyle, GroundTruth, ImageKind, Instances, Lights, RayHits, View
 from lead.simulator.scenery.mesh import Mesh
 
 
@@ -21,6 +21,14 @@ class Frame(Protocol):
 
     def ground_truth(self) -> list[GroundTruth]:
         """Depth, class and object of every pixel."""
+
+    def encoded(self, kind: ImageKind) -> list[NDArray[np.uint8]]:
+        """(h, w, 4) BGRA in CARLA's packing, alpha 255.
+
+        `depth`: 24 bits from 0 to `FAR_M`, the lowest byte in red. `semantic`: the class in red. `instance`: the class
+        in red and the object in green (low byte) and blue; actors show the lower 16 bits of their id, objects of the
+        level have the highest of the 16 bits set, so that they differ from actors as long as ids stay below 32768.
+        """
 
     def normals(self) -> list[NDArray[np.float32]]:
         """(h, w, 3) unit shading normals turned to the camera, world frame; zero for the sky."""
@@ -59,6 +67,9 @@ class Backend(Protocol):
 
     def set_atlas(self, pixels: NDArray[np.uint8]) -> None:
         """Take the (h, w, 3) RGB picture that FACE triangles show."""
+
+    def set_object_actors(self, actor_id: NDArray[np.uint32]) -> None:
+        """Take the actors of level objects, by their number; 0 for objects that are none."""
 
     def update(self, instances: Instances, environment: Environment, lights: Lights) -> None:
         """Take the state of a tick; everything below sees it until the next update."""

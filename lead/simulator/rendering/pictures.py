@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lead.simulator.rendering.backend import Frame
 from lead.simulator.rendering.renderer import Renderer
-from lead.simulator.rendering.scene import ColorStyle, GroundTruth, View
+from lead.simulator.rendering.scene import ColorStyle, GroundTruth, ImageKind, View
 
 
 class Request(NamedTuple):
@@ -47,13 +47,16 @@ class _Group:
         return self.frame
 
     def ground_truth(self) -> list[GroundTruth]:
-        """Ground truth of all views, in which lights and signs have the ids of their actors."""
+        """Ground truth of all views."""
         if "truth" not in self.done:
-            truths = self.rendered().ground_truth()
-            self.done["truth"] = [
-                truth._replace(object_id=self.renderer.actor_ids(truth.object_id)) for truth in truths
-            ]
+            self.done["truth"] = self.rendered().ground_truth()
         return self.done["truth"]
+
+    def encoded(self, kind: ImageKind) -> list[NDArray[np.uint8]]:
+        """Packed images of all views."""
+        if kind not in self.done:
+            self.done[kind] = self.rendered().encoded(kind)
+        return self.done[kind]
 
     def normals(self) -> list[NDArray[np.float32]]:
         """Normals of all views."""
@@ -83,6 +86,10 @@ class SharedPicture:
     def ground_truth(self) -> GroundTruth:
         """See `Frame.ground_truth`."""
         return self._group.ground_truth()[self._index]
+
+    def encoded(self, kind: ImageKind) -> NDArray[np.uint8]:
+        """See `Frame.encoded`."""
+        return self._group.encoded(kind)[self._index]
 
     def normals(self) -> NDArray[np.float32]:
         """See `Frame.normals`."""

@@ -16,7 +16,7 @@ from lead.simulator.rendering.backend import Backend, Frame
 from lead.simulator.rendering.composer import SceneComposer
 from lead.simulator.rendering.environment import environment_from_weather
 from lead.simulator.rendering.options import RenderOptions
-from lead.simulator.rendering.scene import LEVEL_OBJECT_BIT, Instances, RayHits, View
+from lead.simulator.rendering.scene import Instances, RayHits, View
 from lead.simulator.rendering.select import choose_backend
 from lead.simulator.rendering.tiles import VIEW_RADIUS_M, TileField
 from lead.simulator.scenery.faces import build_atlas
@@ -39,7 +39,6 @@ class Renderer:
         self._composer = SceneComposer(self.backend.add_prototype)
         self._tiles: TileField | None = None
         self._episode = -1
-        self._actor_of_object = np.zeros(1, np.uint32)
         self.instances = Instances()
         """What was last composed; the rows that ground truth and ray hits refer to."""
 
@@ -60,7 +59,7 @@ class Renderer:
                 self._tiles.close()
             self._tiles = TileField(self.backend, world.town, world.ground, world.scene)
             self._episode = world.episode_id
-            self._actor_of_object = _signal_actors(world)
+            self.backend.set_object_actors(_signal_actors(world))
         assert self._tiles is not None
         self._tiles.show(near_xy, world.present, world.lamps.burning())
         self.instances, lights = self._composer.compose(world, near_xy, VIEW_RADIUS_M)
@@ -74,13 +73,6 @@ class Renderer:
     def cast(self, origin: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float) -> RayHits:
         """Cast rays from a point; see `Backend.cast`."""
         return self.backend.cast(origin, directions, max_range_m)
-
-    def actor_ids(self, object_id: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        """Object ids in which posts of lights and signs have the id of their actor instead of the level's number."""
-        level = (object_id & LEVEL_OBJECT_BIT) != 0
-        number = np.where(level, object_id & ~LEVEL_OBJECT_BIT, 0)
-        actor = self._actor_of_object[number]
-        return np.where(actor > 0, actor, object_id)
 
     def triangles(self) -> int:
         """Triangles of the tiles that are shown and of all prototypes."""

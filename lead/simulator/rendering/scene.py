@@ -7,7 +7,7 @@ back end is at work.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 FAR_M = 1000.0
 """Nothing is seen beyond; depth images say this of the sky."""
 NEAR_M = 0.05
+
+ImageKind = Literal["depth", "semantic", "instance"]
+"""Images that CARLA packs into colours."""
 
 
 def _none(kind: str, *shape: int) -> NDArray[Any]:
@@ -119,7 +122,8 @@ class GroundTruth(NamedTuple):
     Attributes:
         depth: float32, along the optical axis, metres; `FAR_M` for the sky.
         label: uint8, `Label`.
-        object_id: uint32, the actor's id, or the level object's number with the top bit set, or 0.
+        object_id: uint32, the actor's id (posts of lights and signs are actors too), or the level object's number
+            with the top bit set, or 0.
         instance: int32, row in the instances, -1 for the level, -2 for the sky.
     """
 
@@ -139,14 +143,14 @@ class RayHits(NamedTuple):
     Attributes:
         distance: float32, metres; infinite for a miss.
         cos_incidence: float32, between the reversed ray and the geometric surface normal, 0 for a miss.
-        label: uint8, `Label`; NONE for a miss.
+        label: uint32, `Label`; NONE for a miss.
         object_id: uint32, as in `GroundTruth`.
         instance: int32, row in the instances, -1 for the level, -2 for a miss.
     """
 
     distance: NDArray[np.float32]
     cos_incidence: NDArray[np.float32]
-    label: NDArray[np.uint8]
+    label: NDArray[np.uint32]
     object_id: NDArray[np.uint32]
     instance: NDArray[np.int32]
 

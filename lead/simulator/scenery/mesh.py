@@ -103,7 +103,7 @@ def transformed(mesh: Mesh, matrix: Points, object_id: int | None = None) -> Mes
 
 
 def split_by_place(mesh: Mesh, parts: int) -> list[Mesh]:
-    """A mesh in pieces: its extent from above is cut into `parts` by `parts` cells, triangles go where their middle is."""
+    """A mesh in pieces: its extent from above is cut into `parts` by `parts` cells, each takes the triangles in it."""
     if not len(mesh):
         return []
     middle = mesh.vertices[mesh.triangles, :2].mean(axis=1)

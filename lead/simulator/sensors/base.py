@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.simulator.rendering.scene import ColorStyle, GroundTruth, RayHits
+from lead.simulator.rendering.scene import ColorStyle, GroundTruth, ImageKind, RayHits
 from lead.simulator.world.attributes import parse_bool, parse_float, parse_int
 from lead.simulator.world.dynamics import GRAVITY_MPS2
 from lead.simulator.world.solids import Solids
@@ -41,6 +41,9 @@ class Picture(Protocol):
     def ground_truth(self) -> GroundTruth:
         """Depth, class and object of every pixel; objects that are actors have their ids."""
 
+    def encoded(self, kind: ImageKind) -> NDArray[np.uint8]:
+        """(h, w, 4) BGRA in CARLA's packing of depth, class or instance."""
+
     def normals(self) -> NDArray[np.float32]:
         """(h, w, 3) unit normals, world frame."""
 
@@ -51,7 +54,8 @@ class Picture(Protocol):
         """(h, w, 4) BGRA."""
 
 
-def _no_rays(directions: NDArray[np.float32], max_range_m: float) -> RayHits:
+def no_rays(directions: NDArray[np.float32], max_range_m: float) -> RayHits:
+    """The `cast` of sensors that cast no rays."""
     raise RuntimeError("this context was made for sensors that cast no rays")
 
 
@@ -106,7 +110,7 @@ class SensorContext:
     geo_reference: tuple[float, float] = (0.0, 0.0)
     gravity_mps2: float = GRAVITY_MPS2
     collisions: Sequence[Collision] = ()
-    cast: Cast = _no_rays
+    cast: Cast = no_rays
     velocity_of: Callable[[NDArray[np.int32]], Vector] = _no_velocities
     solids: Callable[[float], Solids] = _no_solids
     picture: Picture | None = None

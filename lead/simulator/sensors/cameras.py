@@ -91,22 +91,21 @@ class DepthCamera(Camera):
     """``sensor.camera.depth``: along the optical axis."""
 
     def _pixels(self, picture: Picture, context: SensorContext) -> bytes:
-        return encode.depth_pixels(picture.ground_truth().depth).tobytes()
+        return picture.encoded("depth").tobytes()
 
 
 class SemanticCamera(Camera):
     """``sensor.camera.semantic_segmentation``."""
 
     def _pixels(self, picture: Picture, context: SensorContext) -> bytes:
-        return encode.semantic_pixels(picture.ground_truth().label).tobytes()
+        return picture.encoded("semantic").tobytes()
 
 
 class InstanceCamera(Camera):
     """``sensor.camera.instance_segmentation``: classes and the lower 16 bits of actor ids."""
 
     def _pixels(self, picture: Picture, context: SensorContext) -> bytes:
-        truth = picture.ground_truth()
-        return encode.instance_pixels(truth.label, truth.object_id).tobytes()
+        return picture.encoded("instance").tobytes()
 
 
 class NormalsCamera(Camera):

@@ -1,51 +1,9 @@
-"""How cameras put what they see on the wire: CARLA's pixel formats."""
+"""How cameras put normals, motion and brightness on the wire; the renderer packs the other images itself."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
-from lead.simulator.rendering.scene import FAR_M, LEVEL_OBJECT_BIT
-
-_DEPTH_STEPS = 2**24 - 1
-_LEVEL_ID_BIT = 0x8000
-
-
-def depth_pixels(depth: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """BGRA (h, w, 4) of depths (h, w) in metres: 24 bits from 0 to 1000 m, the lowest byte in red."""
-    share = np.clip(depth.astype(np.float64) / FAR_M, 0.0, 1.0)
-    value = np.rint(share * _DEPTH_STEPS).astype("<u4")
-    pixels = np.empty((*depth.shape, 4), np.uint8)
-    pixels[..., 2] = value & 0xFF
-    pixels[..., 1] = value >> 8 & 0xFF
-    pixels[..., 0] = value >> 16
-    pixels[..., 3] = 255
-    return pixels
-
-
-def semantic_pixels(label: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """BGRA (h, w, 4) with the class in red."""
-    pixels = np.zeros((*label.shape, 4), np.uint8)
-    pixels[..., 2] = label
-    pixels[..., 3] = 255
-    return pixels
-
-
-def instance_pixels(label: NDArray[np.uint8], object_id: NDArray[np.uint32]) -> NDArray[np.uint8]:
-    """BGRA (h, w, 4) with the class in red and the object in green (low byte) and blue (high byte).
-
-    Actors show the lower 16 bits of their id. Objects of the level have numbers of their own with the highest of the
-    16 bits set, so that they differ from actors as long as ids stay below 32768.
-    """
-    number = object_id & np.uint32(0xFFFF)
-    level = (object_id & LEVEL_OBJECT_BIT) != 0
-    number = np.where(level, number & np.uint32(_LEVEL_ID_BIT - 1) | np.uint32(_LEVEL_ID_BIT), number)
-    pixels = np.empty((*label.shape, 4), np.uint8)
-    pixels[..., 2] = label
-    pixels[..., 1] = number & 0xFF
-    pixels[..., 0] = number >> 8
-    pixels[..., 3] = 255
-    return pixels
 
 
 def normal_pixels(normals: NDArray[np.float32]) -> NDArray[np.uint8]:

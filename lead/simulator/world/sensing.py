@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lead.geometry.frames import rotation_matrices
-from lead.simulator.rendering.scene import RayHits, View
-from lead.simulator.sensors.base import Collision, Picture, Sensor, SensorContext
+from lead.simulator.rendering.scene import View
+from lead.simulator.sensors.base import Collision, Picture, Sensor, SensorContext, no_rays
 from lead.simulator.sensors.cameras import Camera
 from lead.simulator.sensors.lidar import Lidar, SemanticLidar
 from lead.simulator.sensors.radar import Radar
@@ -173,17 +173,12 @@ class SensorSuite:
             geo_reference=(world.town.latitude_deg, world.town.longitude_deg),
             gravity_mps2=world.imu_gravity_mps2,
             collisions=collisions.get(actor.parent_id, ()),
-            cast=partial(self._cast, one.location),
+            cast=partial(world.renderer.cast, one.location) if isinstance(one.sensor, _LOOKING) else no_rays,
             velocity_of=self._velocity_of,
             solids=partial(solids_near, world, one.location),
             event_body=partial(pack_event, parent if parent is not None else actor),
             picture=picture,
         )
-
-    def _cast(self, location: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float) -> RayHits:
-        renderer = self._world.renderer
-        hits = renderer.cast(location, directions, max_range_m)
-        return hits._replace(object_id=renderer.actor_ids(hits.object_id))
 
     def _velocity_of(self, instance: NDArray[np.int32]) -> NDArray[np.float64]:
         velocity = np.zeros((len(instance), 3))

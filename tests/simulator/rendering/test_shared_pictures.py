@@ -115,7 +115,7 @@ def test_all_camera_kinds_of_one_pose_share_one_view(world: World, car: Actor, c
     world.tick(STEP_S)
     assert len(measured(world)) == len(KINDS)
     assert counting.frames == [1] and counting.updates == 1 and counting.casts == 0
-    assert sorted(counting.asked) == ["color", "flow", "ground_truth", "normals"], "each is worked out once"
+    assert sorted(counting.asked) == ["color", *3 * ["encoded"], "flow", "normals"], "each is worked out once"
 
 
 def test_cameras_of_one_size_are_drawn_together_whatever_their_pose(
@@ -128,7 +128,7 @@ def test_cameras_of_one_size_are_drawn_together_whatever_their_pose(
     world.tick(STEP_S)
     assert len(measured(world)) == 24
     assert counting.frames == [6]
-    assert sorted(counting.asked) == ["color", "ground_truth"]
+    assert sorted(counting.asked) == ["color", *3 * ["encoded"]]
 
 
 @pytest.mark.parametrize("change", [{"fov": 91}, {"image_size_x": 49}, {"image_size_y": 33}])
@@ -177,7 +177,7 @@ def test_only_what_is_needed_is_worked_out(world: World, car: Actor, counting: C
     mount(world, "lidar.ray_cast", (1.0, 0.0, 2.0), (0.0, 0.0, 0.0), car)
     world.tick(STEP_S)
     measured(world)
-    assert counting.asked == ["ground_truth"], "no colours for a depth camera"
+    assert counting.asked == ["encoded"], "no colours for a depth camera"
     assert counting.casts == 1
 
 

@@ -299,7 +299,13 @@ def test_signs_of_a_town_can_be_read_from_the_lanes_that_obey_them(around: Surro
 
 
 def test_the_nearest_speed_is_printed() -> None:
-    for value, name in ((30.0, "speed_30"), (33.0, "speed_30"), (47.0, "speed_50"), (200.0, "speed_130"), (5, "speed_20")):
+    for value, name in (
+        (30.0, "speed_30"),
+        (33.0, "speed_30"),
+        (47.0, "speed_50"),
+        (200.0, "speed_130"),
+        (5, "speed_20"),
+    ):
         assert speed_face(value) == name
 
 

@@ -27,7 +27,7 @@ from lead.simulator.rendering.kernels import passes
 from lead.simulator.rendering.kernels.air import Tables, pack_environment
 from lead.simulator.rendering.kernels.noise import noise_table
 from lead.simulator.rendering.kernels.shading import display_curve
-from lead.simulator.rendering.kernels.structs import LIGHT_DTYPE, Cameras, Hits, Light, Rays, Samples, Slots
+from lead.simulator.rendering.kernels.structs import LIGHT_DTYPE, SLOT_DTYPE, Cameras, Hits, Light, Rays, Samples, Slot
 from lead.simulator.rendering.scene import Instances, Lights, RayHits, View
 from lead.simulator.scenery.mesh import Mesh
 
@@ -59,8 +59,8 @@ class WarpBackend(ABC):
         self._tiles: dict[Hashable, tuple[int, Placement]] = {}
         self._free_slots = list(range(FIRST_INSTANCE - 1, -1, -1))
         self._prototype_of = np.zeros(0, np.int32)
-        self._rows = _SlotRows(FIRST_INSTANCE + 256)
-        self.slots = Slots()
+        self._rows: NDArray[Any] = np.zeros(FIRST_INSTANCE + 256, SLOT_DTYPE)
+        self.slots = wp.zeros(len(self._rows), dtype=Slot, device=device)
         self.tables = Tables()
         self.tables.noise = wp.array(noise_table(), dtype=wp.float32, device=device)
         self.set_atlas(np.full((2, 2, 3), 255, np.uint8))
@@ -71,7 +71,8 @@ class WarpBackend(ABC):
         self.generation = 0
         """Rises with every change of the scene; frames of former generations are stale."""
         self._rows_changed = True
-        self._rays = RayBuffers(device)
+        self._rays = RayBuffers(device, self.read)
+        self._staging: wp.array | None = None
         self._curves: dict[float, wp.array] = {}
         self._orders: dict[tuple[int, int, int], wp.array] = {}
 
@@ -96,13 +97,9 @@ class WarpBackend(ABC):
         self._tiles[key] = slot, placement
         pose = _IDENTITY.copy()
         pose[:3, 3] = origin
-        rows = self._rows
-        rows.first_triangle[slot] = placement.first_triangle
-        rows.normal_matrix[slot] = np.eye(3)
-        rows.tint[slot] = 1.0
-        rows.state[slot] = state
-        rows.actor_id[slot] = 0
-        rows.to_previous[slot] = _IDENTITY
+        row = self._rows[slot]
+        row["first_triangle"], row["state"], row["actor_id"] = placement.first_triangle, state, 0
+        row["tint"], row["normal_matrix"], row["to_previous"] = 1.0, np.eye(3), _IDENTITY
         self._add_mesh(-1 - slot, mesh)
         self._place(slot, -1 - slot, pose)
         self._touch()
@@ -110,7 +107,7 @@ class WarpBackend(ABC):
     def set_tile_state(self, key: Hashable, state: int) -> None:
         """See `Backend.set_tile_state`."""
         if key in self._tiles:
-            self._rows.state[self._tiles[key][0]] = state
+            self._rows["state"][self._tiles[key][0]] = state
             self._touch()
 
     def drop_tile(self, key: Hashable) -> None:
@@ -129,6 +126,11 @@ class WarpBackend(ABC):
         packed = wide[..., 0] | wide[..., 1] << 8 | wide[..., 2] << 16
         self.tables.atlas = wp.array(packed.ravel(), dtype=wp.uint32, device=self.device)
         self.tables.atlas_height, self.tables.atlas_width = packed.shape
+
+    def set_object_actors(self, actor_id: NDArray[np.uint32]) -> None:
+        """See `Backend.set_object_actors`."""
+        self.pool.data.actor_of_object = wp.array(actor_id, dtype=wp.uint32, device=self.device)
+        self.pool.data.objects = len(actor_id)
 
     def triangles(self) -> int:
         """Triangles of all tiles and prototypes."""
@@ -150,18 +152,18 @@ class WarpBackend(ABC):
 
     def _update_instances(self, instances: Instances) -> None:
         count, before = len(instances), len(self._prototype_of)
-        self._rows.reserve(FIRST_INSTANCE + count)
-        part = slice(FIRST_INSTANCE, FIRST_INSTANCE + count)
-        rows = self._rows
+        if FIRST_INSTANCE + count > len(self._rows):
+            self._rows = enlarged(self._rows, FIRST_INSTANCE + 2 * count)
+        rows = self._rows[FIRST_INSTANCE : FIRST_INSTANCE + count]
         if count:
             firsts = np.array([placement.first_triangle for placement in self._prototypes], np.int32)
             inverse = np.linalg.inv(instances.transform.astype(np.float64))
-            rows.first_triangle[part] = firsts[instances.prototype]
-            rows.normal_matrix[part] = inverse[:, :3, :3].transpose(0, 2, 1)
-            rows.tint[part] = instances.tint
-            rows.state[part] = instances.state
-            rows.actor_id[part] = instances.actor_id
-            rows.to_previous[part] = instances.previous.astype(np.float64) @ inverse
+            rows["first_triangle"] = firsts[instances.prototype]
+            rows["normal_matrix"] = inverse[:, :3, :3].transpose(0, 2, 1)
+            rows["tint"] = instances.tint
+            rows["state"] = instances.state
+            rows["actor_id"] = instances.actor_id
+            rows["to_previous"] = instances.previous.astype(np.float64) @ inverse
             self._place_instances(instances, inverse)
         for slot in range(FIRST_INSTANCE + count, FIRST_INSTANCE + before):
             self._clear(slot)
@@ -176,13 +178,9 @@ class WarpBackend(ABC):
         if not self._rows_changed:
             return
         self._rows_changed = False
-        for name, values in vars(self._rows).items():
-            kind = _ROW_TYPES[name]
-            target = getattr(self.slots, name)
-            if target is None or len(target) != len(values):
-                setattr(self.slots, name, wp.array(values, dtype=kind, device=self.device))
-            else:
-                target.assign(values)
+        if len(self.slots) != len(self._rows):
+            self.slots = wp.zeros(len(self._rows), dtype=Slot, device=self.device)
+        self.slots.assign(self._rows)
         self._commit()
 
     # -- rays ----------------------------------------------------------------------------------------------------
@@ -198,12 +196,13 @@ class WarpBackend(ABC):
         count = len(directions)
         if not count:
             empty = np.zeros(0, np.float32)
-            return RayHits(empty, empty, np.zeros(0, np.uint8), np.zeros(0, np.uint32), np.zeros(0, np.int32))
+            return RayHits(empty, empty, np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, np.int32))
         rays = self._rays.of(count)
         rays.put(directions)
         self._trace_rays(wp.vec3(*origin.tolist()), rays.data, count, float(max_range_m))
         self.launch(passes.resolve, count, [rays.data, FIRST_THREAD, self.pool.data, self.slots, FIRST_INSTANCE])
-        return RayHits(*(rays.get(name, count) for name in ("t", "cosine", "label", "object_id", "instance")))
+        hit = rays.hits(count)
+        return RayHits(hit["distance"], hit["cosine"], hit["label"], hit["object_id"], hit["instance"])
 
     def curve(self, gamma: float) -> wp.array:
         """Display curve of a gamma, kept."""
@@ -221,6 +220,19 @@ class WarpBackend(ABC):
                 self._orders.pop(next(iter(self._orders)))
             self._orders[key] = wp.array(tiled_order(*key), dtype=wp.int32, device=self.device)
         return self._orders[key]
+
+    def read(self, values: wp.array) -> NDArray[Any]:
+        """An array of the device as numpy; on the CPU the same memory."""
+        if not self.on_cuda:
+            return np.asarray(values.numpy())
+        size = values.size * wp.types.type_size_in_bytes(values.dtype)
+        if self._staging is None or self._staging.size < size:
+            # Copies from a GPU into ordinary memory are several times slower.
+            self._staging = wp.empty(2 * size, dtype=wp.uint8, device="cpu", pinned=True)
+        target = wp.array(ptr=self._staging.ptr, dtype=values.dtype, shape=values.shape, device="cpu")
+        wp.copy(target, values)
+        wp.synchronize_device(self.device)
+        return np.array(target.numpy())
 
     def identify(self, hits: Hits, count: int, miss_label: int) -> tuple[wp.array, wp.array, wp.array]:
         """Label, object and instance arrays of hits."""
@@ -304,34 +316,11 @@ class WarpBackend(ABC):
         """First hits of the first `count` rays from one point: `t`, `slot`, `face` and `facet`."""
 
 
-class _SlotRows:
-    """Host copy of `Slots`."""
-
-    def __init__(self, capacity: int) -> None:
-        self.first_triangle = np.zeros(capacity, np.int32)
-        self.normal_matrix = np.zeros((capacity, 3, 3), np.float32)
-        self.tint = np.ones((capacity, 3), np.float32)
-        self.state = np.zeros(capacity, np.uint32)
-        self.actor_id = np.zeros(capacity, np.uint32)
-        self.to_previous = np.zeros((capacity, 4, 4), np.float32)
-
-    def reserve(self, capacity: int) -> None:
-        """Make room for that many slots."""
-        if capacity > len(self.state):
-            for name, values in list(vars(self).items()):
-                grown = np.zeros((2 * capacity, *values.shape[1:]), values.dtype)
-                grown[: len(values)] = values
-                setattr(self, name, grown)
-
-
-_ROW_TYPES = {
-    "first_triangle": wp.int32,
-    "normal_matrix": wp.mat33,
-    "tint": wp.vec3,
-    "state": wp.uint32,
-    "actor_id": wp.uint32,
-    "to_previous": wp.mat44,
-}
+def enlarged(rows: NDArray[Any], length: int) -> NDArray[Any]:
+    """A longer copy; numpy's own ways of joining drop the padding that a structure has on the device."""
+    longer = np.zeros(length, rows.dtype)
+    longer[: len(rows)] = rows
+    return longer
 
 
 def _noon() -> Environment:

@@ -12,13 +12,19 @@ from numpy.typing import NDArray
 from lead.simulator.rendering.backends.limits import EXTRA_SAMPLES, FIRST_THREAD, MAX_PIXELS
 from lead.simulator.rendering.kernels import passes
 from lead.simulator.rendering.kernels.structs import Cameras, Hits, Samples
-from lead.simulator.rendering.scene import ColorStyle, GroundTruth, View
+from lead.simulator.rendering.scene import ColorStyle, GroundTruth, ImageKind, View
 from lead.simulator.scenery.materials import Label
 
 if TYPE_CHECKING:
     from lead.simulator.rendering.backends.base import WarpBackend
 
 Array = NDArray[Any]
+
+_IMAGE_KINDS: dict[ImageKind, int] = {
+    "depth": passes.DEPTH_IMAGE,
+    "semantic": passes.SEMANTIC_IMAGE,
+    "instance": passes.INSTANCE_IMAGE,
+}
 
 
 class _Band:
@@ -30,7 +36,7 @@ class _Band:
         width = views[0].width_px
         self.count = len(views) * rows * width
         order = backend.pixel_order(len(views), rows, width)
-        self.cameras = _cameras(backend.device, views, first_row, rows, order, order, self.count)
+        self.cameras = _cameras(backend.device, views, (first_row, rows), order, order)
         self.hits: Hits = backend.new_hits(self.count, shadows)
         backend.trace_cameras(self.cameras, self.hits, shadows and backend.casts_shadows)
         self._samples: Samples | None = None
@@ -50,8 +56,25 @@ class _Band:
 
 
 def _cameras(
-    device: str, views: Sequence[View], first_row: int, rows: int, pixel: wp.array, store: wp.array, count: int
+    device: str,
+    views: Sequence[View],
+    lines: tuple[int, int],
+    pixel: wp.array,
+    store: wp.array,
+    shifts: Sequence[tuple[float, float]] = ((0.0, 0.0),),
 ) -> Cameras:
+    """Views as kernels take them.
+
+    Args:
+        device: Warp device.
+        views: Of one size.
+        lines: First row that is drawn, and how many.
+        pixel: Pixel of every sample.
+        store: Where every sample leaves its results.
+        shifts: Way of the rays from the pixels' centres; every one has an equal share of the samples.
+    """
+    first_row, rows = lines
+    count = len(pixel)
     cameras = Cameras()
     cameras.position = wp.array(np.array([view.location for view in views], np.float32), dtype=wp.vec3, device=device)
     turns = np.array([view.rotation for view in views], np.float32)
@@ -61,7 +84,8 @@ def _cameras(
     cameras.width, cameras.height = views[0].width_px, views[0].height_px
     cameras.first_row, cameras.rows = first_row, rows
     cameras.pixel, cameras.store, cameras.count = pixel, store, count
-    cameras.shift = wp.vec2(0.0, 0.0)
+    cameras.shift = wp.array(np.array(shifts, np.float32), dtype=wp.vec2, device=device)
+    cameras.per_shift = max(count // len(shifts), 1)
     return cameras
 
 
@@ -119,17 +143,31 @@ class WarpFrame:
             for views, band in self._bands():
                 ids = backend.identify(band.hits, band.count, miss_label=int(Label.SKY))
                 for column, array in zip(columns, (band.hits.t, *ids), strict=True):
-                    for index, part in zip(range(views.start, views.stop), band.split(array.numpy()), strict=True):
+                    for index, part in zip(
+                        range(views.start, views.stop), band.split(backend.read(array)), strict=True
+                    ):
                         column[index].append(part)
             joined = [[np.concatenate(parts) for parts in column] for column in columns]
             self._truth = [GroundTruth(*fields) for fields in zip(*joined, strict=True)]
         return self._truth
 
+    def encoded(self, kind: ImageKind) -> list[NDArray[np.uint8]]:
+        """See `Frame.encoded`."""
+        return self._collect((views, band.split(self._encoded(band, kind))) for views, band in self._bands())
+
+    def _encoded(self, band: _Band, kind: ImageKind) -> Array:
+        backend = self._backend
+        pixels = wp.empty(band.count, dtype=wp.uint32, device=backend.device)
+        inputs = [FIRST_THREAD, backend.pool.data, backend.slots, _IMAGE_KINDS[kind], band.hits, pixels]
+        backend.launch(passes.encode, band.count, inputs)
+        return backend.read(pixels).view(np.uint8).reshape(-1, 4)
+
     def normals(self) -> list[NDArray[np.float32]]:
         """See `Frame.normals`."""
-        # Copies: on the CPU these are the arrays that colours are computed from.
+        backend = self._backend
+        # Copies: on the CPU these are the arrays that edges are found by.
         return self._collect(
-            (views, band.split(np.array(band.samples().normal.numpy()))) for views, band in self._bands()
+            (views, band.split(np.array(backend.read(band.samples().normal)))) for views, band in self._bands()
         )
 
     def flow(self, previous_views: Sequence[View]) -> list[NDArray[np.float32]]:
@@ -140,11 +178,11 @@ class WarpFrame:
 
     def _motion(self, band: _Band, previous_views: Sequence[View]) -> Array:
         backend = self._backend
-        before = _cameras(backend.device, previous_views, 0, 1, band.cameras.pixel, band.cameras.store, 0)
+        before = _cameras(backend.device, previous_views, (0, 1), band.cameras.pixel, band.cameras.store)
         flow = wp.empty(band.count, dtype=wp.vec2, device=backend.device)
         inputs = [band.cameras, FIRST_THREAD, before.position, before.rotation, backend.slots, band.hits, flow]
         backend.launch(passes.motion, band.count, inputs)
-        return np.asarray(flow.numpy())
+        return backend.read(flow)
 
     def color(self, style: ColorStyle) -> list[NDArray[np.uint8]]:
         """See `Frame.color`."""
@@ -158,7 +196,7 @@ class WarpFrame:
         self._shade(band.cameras, band.count, band.hits, style, pixels)
         if self._antialias:
             self._smooth(band, style, pixels)
-        return np.ascontiguousarray(pixels.numpy()).view(np.uint8).reshape(-1, 4)
+        return backend.read(pixels).view(np.uint8).reshape(-1, 4)
 
     def _shade(self, cameras: Cameras, count: int, hits: Hits, style: ColorStyle, pixels: wp.array) -> None:
         backend = self._backend
@@ -170,24 +208,24 @@ class WarpFrame:
     def _smooth(self, band: _Band, style: ColorStyle, pixels: wp.array) -> None:
         """Look at edge pixels again with more rays, and average."""
         backend, device = self._backend, self._backend.device
-        flags = wp.empty(band.count, dtype=wp.uint8, device=device)
+        flags = wp.empty(band.count, dtype=wp.int32, device=device)
         inputs = [self._views[0].width_px, band.rows, FIRST_THREAD, band.hits, band.samples(), flags]
         backend.launch(passes.edges, band.count, inputs)
-        # Sorted, so that the packets of neighbouring pixels stay together and the result is the same every time.
-        picked = np.flatnonzero(flags.numpy()).astype(np.int32)
-        if not len(picked):
+        place = wp.empty(band.count, dtype=wp.int32, device=device)
+        wp.utils.array_scan(flags, place)
+        count = int(place[band.count - 1 :].numpy()[0])
+        if not count:
             return
-        count = len(picked)
-        chosen = wp.array(picked, dtype=wp.int32, device=device)
-        extra = wp.empty(count * len(EXTRA_SAMPLES), dtype=wp.uint32, device=device)
-        hits = backend.new_hits(count, shadows=True)
-        store = wp.array(np.arange(count, dtype=np.int32), dtype=wp.int32, device=device)
-        cameras = _cameras(device, band.views, band.cameras.first_row, band.rows, chosen, store, count)
-        for turn, (right, down) in enumerate(EXTRA_SAMPLES):
-            cameras.shift = wp.vec2(right, down)
-            backend.trace_cameras(cameras, hits, backend.casts_shadows)
-            self._shade(cameras, count, hits, style, extra[turn * count : (turn + 1) * count])
-        wp.launch(passes.accumulate, count, [pixels, chosen, extra, count, len(EXTRA_SAMPLES)], device=device)
+        turns = len(EXTRA_SAMPLES)
+        chosen, store = (wp.empty(turns * count, dtype=wp.int32, device=device) for _ in range(2))
+        wp.launch(passes.collect, band.count, [flags, place, turns, chosen, store], device=device)
+        hits = backend.new_hits(turns * count, shadows=True)
+        lines = band.cameras.first_row, band.rows
+        cameras = _cameras(device, band.views, lines, chosen, store, EXTRA_SAMPLES)
+        backend.trace_cameras(cameras, hits, backend.casts_shadows)
+        extra = wp.empty(turns * count, dtype=wp.uint32, device=device)
+        self._shade(cameras, turns * count, hits, style, extra)
+        wp.launch(passes.accumulate, count, [pixels, chosen, extra, count, turns], device=device)
 
 
 def tiled_order(views: int, rows: int, width: int) -> NDArray[np.int32]:

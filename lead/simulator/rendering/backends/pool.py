@@ -81,6 +81,7 @@ class TrianglePool:
             setattr(self.data, name, wp.zeros(1, dtype=kind, device=device))
         self.data.normal = wp.zeros(1, dtype=wp.vec3, device=device)
         self.data.uv = wp.zeros(1, dtype=wp.vec2, device=device)
+        self.data.actor_of_object = wp.zeros(1, dtype=wp.uint32, device=device)
 
     def add(self, mesh: Mesh) -> Placement:
         """Copy a mesh's attributes to the device."""

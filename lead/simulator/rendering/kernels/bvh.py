@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import warp as wp
 
-from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Slots, sample_direction
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Slot, sample_direction
+
+
+@wp.struct
+class Member:
+    """A slot that is in use, as the tracer sees it."""
+
+    mesh: wp.uint64
+    slot: wp.int32
+    origin: wp.vec3
+    to_local: wp.mat33
+
+
+MEMBER_DTYPE: np.dtype[Any] = Member.numpy_dtype()
 
 
 @wp.struct
 class BvhScene:
-    """Slots as the tracer sees them; `member` are the slots that are in use, in the order of the tree's leaves."""
+    """All members, in the order of the tree's leaves."""
 
     tree: wp.uint64
-    member: wp.array(dtype=wp.int32)
-    mesh: wp.array(dtype=wp.uint64)
-    to_local: wp.array(dtype=wp.mat33)
-    origin: wp.array(dtype=wp.vec3)
+    member: wp.array(dtype=Member)
 
 
 @wp.struct
@@ -39,15 +52,14 @@ def _nearest(scene: BvhScene, origin: wp.vec3, direction: wp.vec3, near_m: wp.fl
     query = wp.bvh_query_ray(scene.tree, start, direction)
     leaf = wp.int32(0)
     while wp.bvh_query_next(query, leaf):
-        slot = scene.member[leaf]
-        matrix = scene.to_local[slot]
-        local_start = matrix * (start - scene.origin[slot])
+        matrix = scene.member[leaf].to_local
+        local_start = matrix * (start - scene.member[leaf].origin)
         local_way = matrix * direction
-        found = wp.mesh_query_ray(scene.mesh[slot], local_start, local_way, best.t - near_m)
+        found = wp.mesh_query_ray(scene.member[leaf].mesh, local_start, local_way, best.t - near_m)
         if found.result:
             if found.t + near_m < best.t:
                 best.t = found.t + near_m
-                best.slot = slot
+                best.slot = scene.member[leaf].slot
                 best.face = found.face
                 best.u = found.u
                 best.v = found.v
@@ -62,10 +74,9 @@ def _blocked(scene: BvhScene, origin: wp.vec3, direction: wp.vec3, far_m: wp.flo
     reached = wp.float32(1.0)
     while wp.bvh_query_next(query, leaf):
         if reached > 0.5:
-            slot = scene.member[leaf]
-            matrix = scene.to_local[slot]
+            matrix = scene.member[leaf].to_local
             if wp.mesh_query_ray_anyhit(
-                scene.mesh[slot], matrix * (origin - scene.origin[slot]), matrix * direction, far_m
+                scene.member[leaf].mesh, matrix * (origin - scene.member[leaf].origin), matrix * direction, far_m
             ):
                 reached = wp.float32(0.0)
     return reached
@@ -82,14 +93,14 @@ def camera_rays(
     sun: wp.vec3,
     max_depth_m: wp.float32,
     shadow_far_m: wp.float32,
-    slots: Slots,
+    slots: wp.array(dtype=Slot),
     hits: Hits,
 ) -> None:
     """First hits of camera rays, and whether the sun reaches them if `shadows` is not 0; one thread per sample."""
     sample = wp.tid() + first
     pixel = cameras.pixel[sample]
     view = pixel / (cameras.width * cameras.rows)
-    direction = sample_direction(cameras, pixel)
+    direction = sample_direction(cameras, sample)
     best = _nearest(scene, cameras.position[view], direction, near_m, far_m)
     target = cameras.store[sample]
     hits.t[target] = best.t
@@ -99,7 +110,7 @@ def camera_rays(
     if shadows != 0:
         reached = wp.float32(0.0)
         if best.slot >= 0:
-            normal = wp.normalize(slots.normal_matrix[best.slot] * best.facet)
+            normal = wp.normalize(slots[best.slot].normal_matrix * best.facet)
             if wp.dot(normal, direction) > 0.0:
                 normal = -normal
             if wp.dot(normal, sun) > 0.0:

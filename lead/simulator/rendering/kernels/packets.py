@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warp as wp
 
-from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Slots
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Slot
 
 LANES = 8
 
@@ -30,8 +30,9 @@ _CAMERA_RAY = """
         int view = pixel / per_view, rest = pixel - view * per_view;
         int row = rest / cameras.width, column = rest - row * cameras.width;
         float focal = cameras.focal_px.data[view];
-        float right = (column + 0.5f + cameras.shift[0] - 0.5f * cameras.width) / focal;
-        float up = (0.5f * cameras.height - (row + cameras.first_row) - 0.5f - cameras.shift[1]) / focal;
+        const wp::vec2& shift = cameras.shift.data[sample / cameras.per_shift];
+        float right = (column + 0.5f + shift[0] - 0.5f * cameras.width) / focal;
+        float up = (0.5f * cameras.height - (row + cameras.first_row) - 0.5f - shift[1]) / focal;
         const wp::mat33& m = cameras.rotation.data[view];
         wp::vec3 o = cameras.position.data[view];
         wp::vec3 d(m.data[0][0] + m.data[0][1] * right + m.data[0][2] * up,
@@ -46,7 +47,7 @@ _CAMERA_SNIPPET = f"""
     for (int k = 0; k < 8; ++k) {{
         int i = 8 * packet + k;
         valid[k] = i <= last ? -1 : 0;
-        int pixel = cameras.pixel.data[i <= last ? i : last];
+        int sample = i <= last ? i : last, pixel = cameras.pixel.data[sample];
         {_CAMERA_RAY}
         p.ray.ox[k] = o[0]; p.ray.oy[k] = o[1]; p.ray.oz[k] = o[2];
         p.ray.dx[k] = d[0]; p.ray.dy[k] = d[1]; p.ray.dz[k] = d[2];
@@ -74,7 +75,7 @@ _CAMERA_SNIPPET = f"""
         valid[k] = 0;
         reached[k] = 0.f;
         if (!hit) continue;
-        const wp::mat33& m = slots.normal_matrix.data[p.slot[k]];
+        const wp::mat33& m = slots.data[p.slot[k]].normal_matrix;
         wp::vec3 n(m.data[0][0] * p.nx[k] + m.data[0][1] * p.ny[k] + m.data[0][2] * p.nz[k],
                    m.data[1][0] * p.nx[k] + m.data[1][1] * p.ny[k] + m.data[1][2] * p.nz[k],
                    m.data[2][0] * p.nx[k] + m.data[2][1] * p.ny[k] + m.data[2][2] * p.nz[k]);
@@ -141,7 +142,7 @@ def _camera_packet(
     sun: wp.vec3,
     max_depth_m: wp.float32,
     shadow_far_m: wp.float32,
-    slots: Slots,
+    slots: wp.array(dtype=Slot),
     hits: Hits,
 ) -> None: ...
 
@@ -172,7 +173,7 @@ def camera_packets(
     sun: wp.vec3,
     max_depth_m: wp.float32,
     shadow_far_m: wp.float32,
-    slots: Slots,
+    slots: wp.array(dtype=Slot),
     hits: Hits,
 ) -> None:
     """First hits of camera rays, and whether the sun reaches them unless `occluded` is 0; one thread per packet."""

@@ -9,17 +9,21 @@ from lead.simulator.rendering.kernels.structs import (
     Cameras,
     Hits,
     Light,
+    RayHit,
     Rays,
     Samples,
-    Slots,
+    Slot,
     Surface,
     Triangles,
     sample_direction,
 )
+from lead.simulator.rendering.scene import FAR_M
 
 NO_SURFACE = wp.constant(wp.uint32(0xFFFFFFFF))
 SKY_LABEL = wp.constant(11)
 LEVEL_BIT = wp.constant(wp.uint32(0x80000000))
+DEPTH_IMAGE, SEMANTIC_IMAGE, INSTANCE_IMAGE = wp.constant(0), wp.constant(1), wp.constant(2)
+_PER_FAR, _DEPTH_STEPS = wp.constant(wp.float64(1.0 / FAR_M)), wp.constant(wp.float64(2**24 - 1))
 _PER_STEP = wp.constant(1.0 / 255.0)
 _FACADE = wp.constant(5)
 _PAINT = wp.constant(8)
@@ -41,10 +45,15 @@ def _decoded(color: wp.uint32) -> wp.vec3:
 
 @wp.func
 def _seen(
-    triangles: Triangles, slots: Slots, slot: wp.int32, face: wp.int32, weights: wp.vec2, direction: wp.vec3
+    triangles: Triangles,
+    slots: wp.array(dtype=Slot),
+    slot: wp.int32,
+    face: wp.int32,
+    weights: wp.vec2,
+    direction: wp.vec3,
 ) -> Surface:
     """What a ray hit: normal, albedo, texture coordinates and material."""
-    triangle = slots.first_triangle[slot] + face
+    triangle = slots[slot].first_triangle + face
     info = triangles.info[triangle]
     material = int(info & wp.uint32(255))
     third = 1.0 - weights[0] - weights[1]
@@ -60,24 +69,24 @@ def _seen(
         normal = normal * weights[0] + triangles.normal[b] * weights[1] + triangles.normal[c] * third
         if printed:
             surface.uv = triangles.uv[a] * weights[0] + triangles.uv[b] * weights[1] + triangles.uv[c] * third
-    normal = wp.normalize(slots.normal_matrix[slot] * normal)
+    normal = wp.normalize(slots[slot].normal_matrix * normal)
     if wp.dot(normal, direction) > 0.0:
         normal = -normal
     surface.normal = normal
     surface.albedo = _decoded(triangles.color[triangle])
     surface.material = material
     if material == _PAINT or material == _CLOTH:
-        surface.albedo = wp.cw_mul(surface.albedo, slots.tint[slot])
+        surface.albedo = wp.cw_mul(surface.albedo, slots[slot].tint)
     elif material == _EMISSIVE:
         surface.lit = 1.0
     elif material == _LAMP:
-        surface.lit = float(int((slots.state[slot] >> ((info >> wp.uint32(16)) & wp.uint32(31))) & wp.uint32(1)))
+        surface.lit = float(int((slots[slot].state >> ((info >> wp.uint32(16)) & wp.uint32(31))) & wp.uint32(1)))
     return surface
 
 
 @wp.kernel(enable_backward=False)
 def attributes(
-    cameras: Cameras, first: wp.int32, triangles: Triangles, slots: Slots, hits: Hits, samples: Samples
+    cameras: Cameras, first: wp.int32, triangles: Triangles, slots: wp.array(dtype=Slot), hits: Hits, samples: Samples
 ) -> None:
     """Normal, albedo and material of what was hit."""
     sample = wp.tid() + first
@@ -87,21 +96,24 @@ def attributes(
         samples.info[target] = NO_SURFACE
         samples.normal[target] = wp.vec3(0.0, 0.0, 0.0)
     else:
-        direction = sample_direction(cameras, cameras.pixel[sample])
+        direction = sample_direction(cameras, sample)
         surface = _seen(triangles, slots, slot, hits.face[target], hits.weights[target], direction)
         samples.normal[target] = surface.normal
         samples.albedo[target] = surface.albedo
-        label = triangles.info[slots.first_triangle[slot] + hits.face[target]] & wp.uint32(65535)
+        label = triangles.info[slots[slot].first_triangle + hits.face[target]] & wp.uint32(65535)
         samples.info[target] = label | (wp.uint32(int(surface.lit)) << wp.uint32(16))
 
 
 @wp.func
-def _identity(triangles: Triangles, slots: Slots, slot: wp.int32, triangle: wp.int32) -> wp.uint32:
+def _identity(triangles: Triangles, slots: wp.array(dtype=Slot), slot: wp.int32, triangle: wp.int32) -> wp.uint32:
     """Actor of a hit, or the level object's number with the top bit set, or 0."""
-    identity = slots.actor_id[slot]
+    identity = slots[slot].actor_id
     part = triangles.object_id[triangle]
     if identity == wp.uint32(0) and part > 0:
-        identity = wp.uint32(part) | LEVEL_BIT
+        if part < triangles.objects:
+            identity = triangles.actor_of_object[part]
+        if identity == wp.uint32(0):
+            identity = wp.uint32(part) | LEVEL_BIT
     return identity
 
 
@@ -109,7 +121,7 @@ def _identity(triangles: Triangles, slots: Slots, slot: wp.int32, triangle: wp.i
 def identities(
     first: wp.int32,
     triangles: Triangles,
-    slots: Slots,
+    slots: wp.array(dtype=Slot),
     first_instance: wp.int32,
     miss_label: wp.int32,
     hits: Hits,
@@ -125,30 +137,64 @@ def identities(
         object_id[index] = wp.uint32(0)
         instance[index] = -2
     else:
-        triangle = slots.first_triangle[slot] + hits.face[index]
+        triangle = slots[slot].first_triangle + hits.face[index]
         label[index] = wp.uint8((triangles.info[triangle] >> wp.uint32(8)) & wp.uint32(255))
         object_id[index] = _identity(triangles, slots, slot, triangle)
         instance[index] = wp.max(slot - first_instance, -1)
 
 
 @wp.kernel(enable_backward=False)
-def resolve(rays: Rays, first: wp.int32, triangles: Triangles, slots: Slots, first_instance: wp.int32) -> None:
-    """What rays hit, and how steeply; the distance of misses becomes infinite."""
+def resolve(
+    rays: Rays, first: wp.int32, triangles: Triangles, slots: wp.array(dtype=Slot), first_instance: wp.int32
+) -> None:
+    """What rays hit, and how steeply; the distance of misses is infinite."""
     ray = wp.tid() + first
     slot = rays.slot[ray]
-    if slot < 0:
-        rays.t[ray] = wp.inf
-        rays.cosine[ray] = 0.0
-        rays.label[ray] = wp.uint8(0)
-        rays.object_id[ray] = wp.uint32(0)
-        rays.instance[ray] = -2
+    hit = RayHit()
+    hit.distance = wp.inf
+    hit.instance = -2
+    if slot >= 0:
+        normal = wp.normalize(slots[slot].normal_matrix * rays.facet[ray])
+        triangle = slots[slot].first_triangle + rays.face[ray]
+        hit.distance = rays.t[ray]
+        hit.cosine = wp.abs(wp.dot(normal, rays.direction[ray]))
+        hit.label = (triangles.info[triangle] >> wp.uint32(8)) & wp.uint32(255)
+        hit.object_id = _identity(triangles, slots, slot, triangle)
+        hit.instance = wp.max(slot - first_instance, -1)
+    rays.hit[ray] = hit
+
+
+@wp.kernel(enable_backward=False)
+def encode(
+    first: wp.int32,
+    triangles: Triangles,
+    slots: wp.array(dtype=Slot),
+    kind: wp.int32,
+    hits: Hits,
+    pixels: wp.array(dtype=wp.uint32),
+) -> None:
+    """CARLA's pixels of depth, class or instance, packed as blue, green, red, alpha; see `Frame.encoded`."""
+    index = wp.tid() + first
+    slot = hits.slot[index]
+    label = wp.uint32(SKY_LABEL)
+    number = wp.uint32(0)
+    packed = wp.uint32(0)
+    if kind == DEPTH_IMAGE:
+        share = wp.clamp(wp.float64(hits.t[index]) * _PER_FAR, wp.float64(0.0), wp.float64(1.0))
+        value = wp.uint32(share * _DEPTH_STEPS + wp.float64(0.5))
+        low, middle, high = value & wp.uint32(255), (value >> wp.uint32(8)) & wp.uint32(255), value >> wp.uint32(16)
+        packed = (low << wp.uint32(16)) | (middle << wp.uint32(8)) | high
     else:
-        normal = wp.normalize(slots.normal_matrix[slot] * rays.facet[ray])
-        rays.cosine[ray] = wp.abs(wp.dot(normal, rays.direction[ray]))
-        triangle = slots.first_triangle[slot] + rays.face[ray]
-        rays.label[ray] = wp.uint8((triangles.info[triangle] >> wp.uint32(8)) & wp.uint32(255))
-        rays.object_id[ray] = _identity(triangles, slots, slot, triangle)
-        rays.instance[ray] = wp.max(slot - first_instance, -1)
+        if slot >= 0:
+            triangle = slots[slot].first_triangle + hits.face[index]
+            label = (triangles.info[triangle] >> wp.uint32(8)) & wp.uint32(255)
+            if kind == INSTANCE_IMAGE:
+                identity = _identity(triangles, slots, slot, triangle)
+                number = identity & wp.uint32(0xFFFF)
+                if (identity & LEVEL_BIT) != wp.uint32(0):
+                    number = number | wp.uint32(0x8000)
+        packed = (label << wp.uint32(16)) | ((number & wp.uint32(255)) << wp.uint32(8)) | (number >> wp.uint32(8))
+    pixels[index] = packed | wp.uint32(0xFF000000)
 
 
 @wp.kernel(enable_backward=False)
@@ -160,7 +206,7 @@ def colors(
     lights: wp.array(dtype=Light),
     light_count: wp.int32,
     triangles: Triangles,
-    slots: Slots,
+    slots: wp.array(dtype=Slot),
     hits: Hits,
     curve: wp.array(dtype=wp.uint32),
     exposure: wp.float32,
@@ -176,7 +222,7 @@ def colors(
     rest = pixel - view * per_view
     row = rest / cameras.width
     column = rest - row * cameras.width
-    direction = sample_direction(cameras, pixel)
+    direction = sample_direction(cameras, sample)
     slot = hits.slot[target]
     radiance = wp.vec3(0.0, 0.0, 0.0)
     if slot < 0:
@@ -213,7 +259,7 @@ def edges(
     first: wp.int32,
     hits: Hits,
     samples: Samples,
-    flags: wp.array(dtype=wp.uint8),
+    flags: wp.array(dtype=wp.int32),
 ) -> None:
     """Marks pixels beside which the surface, its class or its orientation changes, or a thin shadow edge runs."""
     index = wp.tid() + first
@@ -242,7 +288,25 @@ def edges(
                 mark = 1
             if wp.abs(hits.shadow[index] - hits.shadow[other]) > 0.5:
                 mark = 1
-    flags[index] = wp.uint8(mark)
+    flags[index] = mark
+
+
+@wp.kernel(enable_backward=False)
+def collect(
+    flags: wp.array(dtype=wp.int32),
+    place: wp.array(dtype=wp.int32),
+    turns: wp.int32,
+    chosen: wp.array(dtype=wp.int32),
+    store: wp.array(dtype=wp.int32),
+) -> None:
+    """Lists the pixels that are flagged, in order and once for every turn; `place` is the running sum of the flags."""
+    index = wp.tid()
+    if flags[index] != 0:
+        count = store.shape[0] / turns
+        for turn in range(turns):
+            spot = turn * count + place[index] - 1
+            chosen[spot] = index
+            store[spot] = spot
 
 
 @wp.kernel(enable_backward=False)
@@ -273,7 +337,7 @@ def motion(
     first: wp.int32,
     previous_position: wp.array(dtype=wp.vec3),
     previous_rotation: wp.array(dtype=wp.mat33),
-    slots: Slots,
+    slots: wp.array(dtype=Slot),
     hits: Hits,
     flow: wp.array(dtype=wp.vec2),
 ) -> None:
@@ -283,12 +347,12 @@ def motion(
     target = cameras.store[sample]
     per_view = cameras.width * cameras.rows
     view = pixel / per_view
-    direction = sample_direction(cameras, pixel)
+    direction = sample_direction(cameras, sample)
     slot = hits.slot[target]
     way = direction
     if slot >= 0:
         point = cameras.position[view] + direction * hits.t[target]
-        before = wp.transform_point(slots.to_previous[slot], point)
+        before = wp.transform_point(slots[slot].to_previous, point)
         way = before - previous_position[view]
     local = wp.transpose(previous_rotation[view]) * way
     rest = pixel - view * per_view

@@ -55,19 +55,23 @@ class Cameras:
     pixel: wp.array(dtype=wp.int32)
     store: wp.array(dtype=wp.int32)
     count: wp.int32
-    shift: wp.vec2  # of the ray within the pixel, from its centre
+    shift: wp.array(dtype=wp.vec2)  # of the ray within the pixel, from its centre
+    per_shift: wp.int32  # sample i has shift i / per_shift
 
 
 @wp.struct
-class Slots:
-    """Everything that is placed in the scene, one row per slot: tiles first, then instances."""
+class Slot:
+    """Something that is placed in the scene; arrays of them hold tiles first, then instances."""
 
-    first_triangle: wp.array(dtype=wp.int32)
-    normal_matrix: wp.array(dtype=wp.mat33)
-    tint: wp.array(dtype=wp.vec3)
-    state: wp.array(dtype=wp.uint32)
-    actor_id: wp.array(dtype=wp.uint32)
-    to_previous: wp.array(dtype=wp.mat44)
+    first_triangle: wp.int32
+    state: wp.uint32
+    actor_id: wp.uint32
+    tint: wp.vec3
+    normal_matrix: wp.mat33
+    to_previous: wp.mat44
+
+
+SLOT_DTYPE: np.dtype[Any] = Slot.numpy_dtype()
 
 
 @wp.struct
@@ -80,6 +84,8 @@ class Triangles:
     object_id: wp.array(dtype=wp.int32)
     normal: wp.array(dtype=wp.vec3)  # per vertex
     uv: wp.array(dtype=wp.vec2)  # per vertex
+    actor_of_object: wp.array(dtype=wp.uint32)  # by object id: level objects that are actors, 0 for the others
+    objects: wp.int32  # entries of that table
 
 
 @wp.struct
@@ -97,18 +103,29 @@ class Hits:
 
 
 @wp.struct
+class RayHit:
+    """One row of `lead.simulator.rendering.scene.RayHits`."""
+
+    distance: wp.float32
+    cosine: wp.float32
+    object_id: wp.uint32
+    instance: wp.int32
+    label: wp.uint32
+
+
+RAY_HIT_DTYPE: np.dtype[Any] = RayHit.numpy_dtype()
+
+
+@wp.struct
 class Rays:
-    """Rays from one point, in and out in one structure; see `RayHits` for what comes out."""
+    """Rays from one point, in and out in one structure."""
 
     direction: wp.array(dtype=wp.vec3)
-    t: wp.array(dtype=wp.float32)  # any value for misses until they are resolved
+    t: wp.array(dtype=wp.float32)  # any value for misses
     slot: wp.array(dtype=wp.int32)  # -1 for none
     face: wp.array(dtype=wp.int32)
     facet: wp.array(dtype=wp.vec3)  # normal of the triangle hit, in its mesh's frame, of any length
-    cosine: wp.array(dtype=wp.float32)
-    label: wp.array(dtype=wp.uint8)
-    object_id: wp.array(dtype=wp.uint32)
-    instance: wp.array(dtype=wp.int32)
+    hit: wp.array(dtype=RayHit)
 
 
 @wp.struct
@@ -121,14 +138,16 @@ class Samples:
 
 
 @wp.func
-def sample_direction(cameras: Cameras, index: wp.int32) -> wp.vec3:
-    """Ray through a pixel, with forward component 1; index counts over views and drawn rows."""
+def sample_direction(cameras: Cameras, sample: wp.int32) -> wp.vec3:
+    """Ray of a sample, with forward component 1."""
+    index = cameras.pixel[sample]
+    shift = cameras.shift[sample / cameras.per_shift]
     per_view = cameras.width * cameras.rows
     view = index / per_view
     rest = index - view * per_view
     row = rest / cameras.width
     column = rest - row * cameras.width
     focal = cameras.focal_px[view]
-    right = (float(column) + 0.5 + cameras.shift[0] - 0.5 * float(cameras.width)) / focal
-    up = (0.5 * float(cameras.height) - float(row + cameras.first_row) - 0.5 - cameras.shift[1]) / focal
+    right = (float(column) + 0.5 + shift[0] - 0.5 * float(cameras.width)) / focal
+    up = (0.5 * float(cameras.height) - float(row + cameras.first_row) - 0.5 - shift[1]) / focal
     return cameras.rotation[view] * wp.vec3(1.0, right, up)
