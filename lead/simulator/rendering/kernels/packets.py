@@ -30,7 +30,7 @@ _CAMERA_RAY = """
         int view = pixel / per_view, rest = pixel - view * per_view;
         int row = rest / cameras.width, column = rest - row * cameras.width;
         float focal = cameras.focal_px.data[view];
-        const wp::vec2& shift = cameras.shift.data[sample / cameras.per_shift];
+        const wp::vec2& shift = cameras.shift.data[turns ? sample / cameras.per_shift : 0];
         float right = (column + 0.5f + shift[0] - 0.5f * cameras.width) / focal;
         float up = (0.5f * cameras.height - (row + cameras.first_row) - 0.5f - shift[1]) / focal;
         const wp::mat33& m = cameras.rotation.data[view];
@@ -44,6 +44,7 @@ _CAMERA_SNIPPET = f"""
     {_PACKETS}
     Hit8 p;
     int last = cameras.count - 1, per_view = cameras.width * cameras.rows;
+    bool turns = cameras.per_shift < cameras.count;  // divisions are dear
     for (int k = 0; k < 8; ++k) {{
         int i = 8 * packet + k;
         valid[k] = i <= last ? -1 : 0;
