@@ -19,7 +19,7 @@ from lead.geometry.frames import rotation_matrices
 from lead.maps.layout import LaneType
 from lead.maps.towns import TOWNS
 from lead.simulator.rendering.renderer import RenderOptions
-from lead.simulator.rendering.scene import ColorStyle, GroundTruth, View
+from lead.simulator.rendering.scene import ColorStyle, GroundTruth, RayBundle, View
 from lead.simulator.scenery.materials import Label
 from lead.simulator.server import load_town
 from lead.simulator.world.actors import WorldError
@@ -176,7 +176,8 @@ def lidar_plan(world: World, row: NDArray[np.float64]) -> Image:
     directions = np.stack(
         [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)], axis=-1
     ).reshape(-1, 3)
-    hits = world.renderer.cast(row[:3] + np.array([0.0, 0.0, 2.0]), directions.astype(np.float32), 85.0)
+    eye = row[:3] + np.array([0.0, 0.0, 2.0])
+    hits = world.renderer.cast([RayBundle(eye, directions.astype(np.float32), 85.0)])[0]
     seen = np.isfinite(hits.distance)
     points = directions[seen] * hits.distance[seen, None]
     width, height = VIEW_PX

@@ -15,7 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 from lead.geometry.frames import rotation_matrices
 from lead.simulator.rendering.backend import Backend, Frame
 from lead.simulator.rendering.environment import environment_from_weather
-from lead.simulator.rendering.scene import ColorStyle, GroundTruth, ImageKind, Instances, Lights, RayHits, View
+from lead.simulator.rendering.scene import (
+    ColorStyle,
+    GroundTruth,
+    ImageKind,
+    Instances,
+    Lights,
+    RayBundle,
+    RayHits,
+    View,
+)
 from lead.simulator.rendering.select import choose_backend
 from lead.simulator.scenery.materials import Label, Material
 from lead.simulator.scenery.mesh import Look, Mesh, MeshBuilder
@@ -174,8 +183,8 @@ def at(
     place = np.array(location)
     if stage is not None:
 
-        def cast(directions: NDArray[np.float32], max_range_m: float) -> RayHits:
-            return stage.show().cast(place, directions, max_range_m)
+        def cast(bundle: RayBundle) -> RayHits:
+            return stage.show().cast([bundle])[0]
 
         more.update(cast=cast, velocity_of=stage.velocity_of)
     if solids is not None:

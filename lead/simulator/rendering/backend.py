@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lead.simulator.rendering.environment import Environment
-from lead.simulator.rendering.scene import ColorStyle, GroundTruth, ImageKind, Instances, Lights, RayHits, View
+from lead.simulator.rendering.scene import (
+    ColorStyle,
+    GroundTruth,
+    ImageKind,
+    Instances,
+    Lights,
+    RayBundle,
+    RayHits,
+    View,
+)
 from lead.simulator.scenery.mesh import Mesh
 
 
@@ -80,8 +89,8 @@ class Backend(Protocol):
         Without `colors` there are no color images, and no rays to the sun; `antialias` smooths edges in color images.
         """
 
-    def cast(self, origin: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float) -> RayHits:
-        """First hits of rays (n, 3), unit vectors in the world frame, that start at one point (3,)."""
+    def cast(self, bundles: Sequence[RayBundle]) -> list[RayHits]:
+        """First hits of the rays of some bundles, traced together; one answer per bundle."""
 
     def triangles(self) -> int:
         """Triangles of all tiles and prototypes."""

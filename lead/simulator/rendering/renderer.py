@@ -16,7 +16,7 @@ from lead.simulator.rendering.backend import Backend, Frame
 from lead.simulator.rendering.composer import SceneComposer
 from lead.simulator.rendering.environment import environment_from_weather
 from lead.simulator.rendering.options import RenderOptions
-from lead.simulator.rendering.scene import Instances, RayHits, View
+from lead.simulator.rendering.scene import Instances, RayBundle, RayHits, View
 from lead.simulator.rendering.select import choose_backend
 from lead.simulator.rendering.tiles import VIEW_RADIUS_M, TileField
 from lead.simulator.scenery.faces import build_atlas
@@ -70,9 +70,9 @@ class Renderer:
         """Trace views of one size; see `Backend.render`."""
         return self.backend.render(views, colors=colors, antialias=self.antialias)
 
-    def cast(self, origin: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float) -> RayHits:
-        """Cast rays from a point; see `Backend.cast`."""
-        return self.backend.cast(origin, directions, max_range_m)
+    def cast(self, bundles: Sequence[RayBundle]) -> list[RayHits]:
+        """Cast rays; see `Backend.cast`."""
+        return self.backend.cast(bundles)
 
     def triangles(self) -> int:
         """Triangles of the tiles that are shown and of all prototypes."""

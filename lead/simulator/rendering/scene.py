@@ -137,6 +137,22 @@ LEVEL_OBJECT_BIT = np.uint32(1 << 31)
 """Set in `GroundTruth.object_id` and `RayHits.object_id` where a level object, not an actor, was hit."""
 
 
+class RayBundle(NamedTuple):
+    """Rays from one point.
+
+    Attributes:
+        origin: float64 (3,), world.
+        directions: float32 (n, 3), unit vectors in the frame of the bundle.
+        max_range_m: Hits farther away count as misses.
+        rotation: float64 (3, 3), frame of the bundle to world.
+    """
+
+    origin: NDArray[np.float64]
+    directions: NDArray[np.float32]
+    max_range_m: float
+    rotation: NDArray[np.float64] = np.eye(3)
+
+
 class RayHits(NamedTuple):
     """First hits of rays, all of length n.
 
@@ -159,3 +175,7 @@ class RayHits(NamedTuple):
         return RayHits(
             self.distance[rows], self.cos_incidence[rows], self.label[rows], self.object_id[rows], self.instance[rows]
         )
+
+
+NO_HITS = RayHits(_none("f4"), _none("f4"), _none("u4"), _none("u4"), _none("i4"))
+"""Of a bundle without rays."""

@@ -16,7 +16,7 @@ from lead.errors import LeadError
 from lead.simulator.rendering.backend import Backend
 from lead.simulator.rendering.environment import environment_from_weather
 from lead.simulator.rendering.options import BACKENDS
-from lead.simulator.rendering.scene import ColorStyle, Instances, Lights, View
+from lead.simulator.rendering.scene import ColorStyle, Instances, Lights, RayBundle, View
 from lead.simulator.scenery.materials import Label, Material
 from lead.simulator.scenery.mesh import Look, MeshBuilder
 from lead.simulator.world.weather import WeatherParameters
@@ -165,7 +165,7 @@ def check(backend: Backend) -> None:
     truth, color = frame.ground_truth()[0], frame.color(ColorStyle())[0]
     frame.normals()
     frame.flow([view])
-    ray = backend.cast(np.zeros(3), np.array([[1.0, 0.0, 0.0]], np.float32), 50.0)
+    ray = backend.cast([RayBundle(np.zeros(3), np.array([[1.0, 0.0, 0.0]], np.float32), 50.0)])[0]
     backend.drop_tile("self-test")
     wrong = abs(float(truth.depth[4, 4]) - _WALL_M), abs(float(ray.distance[0]) - _WALL_M)
     if max(wrong) > _TOLERANCE_M or truth.label[4, 4] != Label.WALLS or not color[4, 4, 2] > color[4, 4, 0]:

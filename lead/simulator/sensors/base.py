@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.simulator.rendering.scene import ColorStyle, GroundTruth, ImageKind, RayHits
+from lead.simulator.rendering.scene import ColorStyle, GroundTruth, ImageKind, RayBundle, RayHits
 from lead.simulator.world.attributes import parse_bool, parse_float, parse_int
 from lead.simulator.world.dynamics import GRAVITY_MPS2
 from lead.simulator.world.solids import Solids
@@ -24,7 +24,7 @@ _CLOCK_SLACK_S = 1e-6
 
 Vector = NDArray[np.float64]
 EventBody = Callable[[int, int, object], bytes]
-Cast = Callable[[NDArray[np.float32], float], RayHits]
+Cast = Callable[[RayBundle], RayHits]
 
 
 class Collision(NamedTuple):
@@ -54,8 +54,7 @@ class Picture(Protocol):
         """(h, w, 4) BGRA."""
 
 
-def no_rays(directions: NDArray[np.float32], max_range_m: float) -> RayHits:
-    """The `cast` of sensors that cast no rays."""
+def _no_rays(bundle: RayBundle) -> RayHits:
     raise RuntimeError("this context was made for sensors that cast no rays")
 
 
@@ -89,7 +88,7 @@ class SensorContext:
         geo_reference: Latitude and longitude of the world's origin, degrees.
         gravity_mps2: Gravity that accelerometers measure.
         collisions: Contacts of the parent in this tick.
-        cast: First hits of rays from the sensor: unit vectors (n, 3) in the world frame, range in metres.
+        cast: First hits of the rays that the sensor aimed.
         velocity_of: Velocities (n, 3), m/s, of the instances that rays hit; zero for those that are none.
         solids: Boxes and ground within a radius in metres.
         picture: What the sensor, a camera, sees; None for all others.
@@ -110,7 +109,7 @@ class SensorContext:
     geo_reference: tuple[float, float] = (0.0, 0.0)
     gravity_mps2: float = GRAVITY_MPS2
     collisions: Sequence[Collision] = ()
-    cast: Cast = no_rays
+    cast: Cast = _no_rays
     velocity_of: Callable[[NDArray[np.int32]], Vector] = _no_velocities
     solids: Callable[[float], Solids] = _no_solids
     picture: Picture | None = None
@@ -175,3 +174,27 @@ class Sensor(ABC):
             limits = f"at least {low}" if high is None else f"from {low} to {high}"
             raise ValueError(f"attribute {name!r} of {self.blueprint_id} must be {limits}, not {value:g}")
         return value
+
+
+class RaySensor(Sensor):
+    """A sensor that casts rays. It aims first, so that the rays of all sensors of a tick can be cast together."""
+
+    _aimed: tuple[int, RayBundle | None] = (-1, None)
+
+    def aim(self, context: SensorContext) -> RayBundle | None:
+        """Its rays of this tick, the same however often it is asked; None if it has none."""
+        if self._aimed[0] != context.frame:
+            self._aimed = context.frame, self._aim(context)
+        return self._aimed[1]
+
+    def _measure(self, context: SensorContext, elapsed_s: float) -> bytes | None:
+        bundle = self.aim(context)
+        return None if bundle is None else self._pack(context, elapsed_s, bundle, context.cast(bundle))
+
+    @abstractmethod
+    def _aim(self, context: SensorContext) -> RayBundle | None:
+        """The rays of a tick."""
+
+    @abstractmethod
+    def _pack(self, context: SensorContext, elapsed_s: float, bundle: RayBundle, hits: RayHits) -> bytes:
+        """The packet of a tick from what its rays hit."""

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.simulator.rendering.scene import LEVEL_OBJECT_BIT, RayHits
-from lead.simulator.sensors.base import Sensor, SensorContext
+from lead.simulator.rendering.scene import LEVEL_OBJECT_BIT, RayBundle, RayHits
+from lead.simulator.sensors.base import RaySensor, SensorContext
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ SEMANTIC_POINT = np.dtype(
 )
 
 
-class _RotatingLidar(Sensor):
+class _RotatingLidar(RaySensor):
     """Firing pattern common to both lidars; angles in degrees because the phase is defined in degrees."""
 
     def __init__(self, blueprint_id: str, attributes: Mapping[str, str], rng: np.random.Generator) -> None:
@@ -37,8 +37,9 @@ class _RotatingLidar(Sensor):
         self._cos_elevation, self._sin_elevation = np.cos(elevation), np.sin(elevation)
         self._phase_deg = 0.0
         self._warned = False
+        self._channel = np.zeros(0, np.int64)  # of the rays that were fired in this tick
 
-    def _measure(self, context: SensorContext, elapsed_s: float) -> bytes | None:
+    def _aim(self, context: SensorContext) -> RayBundle | None:
         # Half away from zero, as the original rounds; the tick, not the time since the last output, sets the
         # count.
         per_channel = math.floor(self._points_per_second * context.dt_s / self.channels + 0.5)
@@ -49,16 +50,15 @@ class _RotatingLidar(Sensor):
             return None
         directions = self._fire(per_channel, context.dt_s)
         kept = self._fired(len(directions))
-        channel = np.repeat(np.arange(self.channels), per_channel)
+        self._channel = np.repeat(np.arange(self.channels), per_channel)
         if kept is not None:
-            directions, channel = directions[kept], channel[kept]
-        # Not `@`: a threaded BLAS spends more on waking its threads than on so thin a product.
-        world = np.einsum("ij,nj->ni", context.rotation.astype(np.float32), directions)
-        hits = context.cast(world, self.range_m)
+            directions, self._channel = directions[kept], self._channel[kept]
+        return RayBundle(context.location, directions, self.range_m, context.rotation)
+
+    def _pack(self, context: SensorContext, elapsed_s: float, bundle: RayBundle, hits: RayHits) -> bytes:
         seen = np.flatnonzero(np.isfinite(hits.distance))
-        hits = hits.take(seen)
-        points, seen = self._points(directions[seen], hits, seen)
-        counts = np.bincount(channel[seen], minlength=self.channels).astype("<u4")
+        points, seen = self._points(bundle.directions[seen], hits.take(seen), seen)
+        counts = np.bincount(self._channel[seen], minlength=self.channels).astype("<u4")
         angle = np.array([math.radians(self._phase_deg)], dtype="<f4")
         return angle.tobytes() + np.array([self.channels], dtype="<u4").tobytes() + counts.tobytes() + points
 

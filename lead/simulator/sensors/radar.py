@@ -7,14 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.simulator.sensors.base import Sensor, SensorContext
+from lead.simulator.rendering.scene import RayBundle, RayHits
+from lead.simulator.sensors.base import RaySensor, SensorContext
 
 _MAX_POINTS_PER_SECOND = 10_000_000
 # A count such as 2100 * 0.05 comes out as 104.99999999999999; the original multiplies in single precision.
 _COUNT_SLACK = 1e-6
 
 
-class Radar(Sensor):
+class Radar(RaySensor):
     """Radar; its own velocity is the difference of its positions, as in the original."""
 
     def __init__(self, blueprint_id: str, attributes: Mapping[str, str], rng: np.random.Generator) -> None:
@@ -25,25 +26,27 @@ class Radar(Sensor):
         self._points_per_second = self._int("points_per_second", low=0, high=_MAX_POINTS_PER_SECOND)
         self._previous: NDArray[np.float64] | None = None
 
-    def _measure(self, context: SensorContext, elapsed_s: float) -> bytes:
-        velocity = context.velocity if self._previous is None else (context.location - self._previous) / elapsed_s
-        self._previous = np.array(context.location)
+    def _aim(self, context: SensorContext) -> RayBundle:
         count = int(self._points_per_second * context.dt_s + _COUNT_SLACK)
         radius, angle = self._rng.random(count), self._rng.random(count) * (2.0 * np.pi)
         ends = np.ones((count, 3))
         ends[:, 1] = self._half_width * radius * np.cos(angle)
         ends[:, 2] = self._half_height * radius * np.sin(angle)
-        stretch = np.linalg.norm(ends, axis=1)
-        rays = ends / stretch[:, None]
         # The rays end on a plane at `range`, so off the boresight they are a little longer.
         longest_m = self.range_m * float(np.hypot(1.0, np.hypot(self._half_width, self._half_height)))
-        world = rays @ context.rotation.T
-        hits = context.cast(world.astype(np.float32), longest_m)
-        seen = np.flatnonzero(hits.distance <= self.range_m * stretch)
-        target_velocity = context.velocity_of(hits.instance[seen])
-        x, y, z = rays[seen].T
+        rays = ends / np.linalg.norm(ends, axis=1, keepdims=True)
+        return RayBundle(context.location, rays.astype(np.float32), longest_m, context.rotation)
+
+    def _pack(self, context: SensorContext, elapsed_s: float, bundle: RayBundle, hits: RayHits) -> bytes:
+        velocity = context.velocity if self._previous is None else (context.location - self._previous) / elapsed_s
+        self._previous = np.array(context.location)
+        rays = bundle.directions.astype(np.float64)
+        seen = np.flatnonzero(hits.distance * rays[:, 0] <= self.range_m)
+        rays = rays[seen]
+        closing = (context.velocity_of(hits.instance[seen]) - velocity) @ context.rotation
+        x, y, z = rays.T
         records = np.empty((len(seen), 4), dtype="<f4")
-        records[:, 0] = ((target_velocity - velocity) * world[seen]).sum(axis=1)
+        records[:, 0] = (closing * rays).sum(axis=1)
         records[:, 1] = np.arctan2(y, x)
         records[:, 2] = np.arctan2(z, np.hypot(x, y))
         records[:, 3] = hits.distance[seen]

@@ -14,11 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lead.geometry.frames import rotation_matrices
-from lead.simulator.rendering.scene import View
-from lead.simulator.sensors.base import Collision, Picture, Sensor, SensorContext, no_rays
+from lead.simulator.rendering.scene import RayBundle, RayHits, View
+from lead.simulator.sensors.base import Cast, Collision, Picture, RaySensor, Sensor, SensorContext
 from lead.simulator.sensors.cameras import Camera
-from lead.simulator.sensors.lidar import Lidar, SemanticLidar
-from lead.simulator.sensors.radar import Radar
 from lead.simulator.world.actors import Actor
 from lead.simulator.world.layout import ActorState
 from lead.simulator.world.solids import solids_near
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 EventPacker = Callable[[Actor, int, int, object], bytes]
 """Packs an event: the sensor's parent, id and label of the other party (id 0: the level), payload."""
 
-_LOOKING = (Camera, Lidar, SemanticLidar, Radar)
+_LOOKING = (Camera, RaySensor)
 
 
 class _Due(NamedTuple):
@@ -73,9 +71,10 @@ class SensorSuite:
             self._world.renderer.prepare(self._world, np.stack([one.location[:2] for one in looking]))
         pictures = self._pictures([one for one in looking if isinstance(one.sensor, Camera)])
         collisions = self._collisions()
+        contexts = {one.actor.id: self._context(one, collisions, pictures.get(one.actor.id), pack_event) for one in due}
+        self._cast(due, contexts)
         for one in due:
-            picture = pictures.get(one.actor.id)
-            bodies = one.sensor.measure(self._context(one, collisions, picture, pack_event))
+            bodies = one.sensor.measure(contexts[one.actor.id])
             if bodies is None:
                 continue
             for body in [bodies] if isinstance(bodies, bytes) else bodies:
@@ -173,15 +172,36 @@ class SensorSuite:
             geo_reference=(world.town.latitude_deg, world.town.longitude_deg),
             gravity_mps2=world.imu_gravity_mps2,
             collisions=collisions.get(actor.parent_id, ()),
-            cast=partial(world.renderer.cast, one.location) if isinstance(one.sensor, _LOOKING) else no_rays,
             velocity_of=self._velocity_of,
             solids=partial(solids_near, world, one.location),
             event_body=partial(pack_event, parent if parent is not None else actor),
             picture=picture,
         )
 
+    def _cast(self, due: Sequence[_Due], contexts: dict[int, SensorContext]) -> None:
+        """Let all sensors that cast rays aim, cast the rays together, and hand each its hits."""
+        aimed = [
+            (one.actor.id, bundle)
+            for one in due
+            if isinstance(one.sensor, RaySensor)
+            if (bundle := one.sensor.aim(contexts[one.actor.id])) is not None
+        ]
+        if aimed:
+            hits = self._world.renderer.cast([bundle for _, bundle in aimed])
+            for (actor_id, _), answer in zip(aimed, hits, strict=True):
+                contexts[actor_id] = replace(contexts[actor_id], cast=_always(answer))
+
     def _velocity_of(self, instance: NDArray[np.int32]) -> NDArray[np.float64]:
         velocity = np.zeros((len(instance), 3))
         moving = instance >= 0
         velocity[moving] = self._world.renderer.instances.velocity[instance[moving]]
         return velocity
+
+
+def _always(hits: RayHits) -> Cast:
+    """The `cast` of a sensor whose rays were cast already."""
+
+    def answer(bundle: RayBundle) -> RayHits:
+        return hits
+
+    return answer

@@ -19,7 +19,7 @@ from lead.simulator.launch import free_port
 from lead.simulator.rendering import select
 from lead.simulator.rendering.backend import Backend, Frame
 from lead.simulator.rendering.options import RenderOptions
-from lead.simulator.rendering.scene import ColorStyle, GroundTruth, RayHits, View
+from lead.simulator.rendering.scene import ColorStyle, GroundTruth, RayBundle, RayHits, View
 from lead.simulator.rendering.select import check, choose_backend, describe_backends
 
 FLAWS = ("depth", "label", "color", "ray", "raises")
@@ -66,10 +66,10 @@ class FlawedBackend:
             raise RuntimeError("the kernel does not launch")
         return FlawedFrame(self._backend.render(views, colors=colors, antialias=antialias), self._flaw)
 
-    def cast(self, origin: np.ndarray, directions: np.ndarray, max_range_m: float) -> RayHits:
+    def cast(self, bundles: Sequence[RayBundle]) -> list[RayHits]:
         """Distances 2 mm off."""
-        hits = self._backend.cast(origin, directions, max_range_m)
-        return hits._replace(distance=hits.distance - np.float32(0.002)) if self._flaw == "ray" else hits
+        off = np.float32(0.002 if self._flaw == "ray" else 0.0)
+        return [hits._replace(distance=hits.distance - off) for hits in self._backend.cast(bundles)]
 
     def close(self) -> None:
         """Close the real one."""

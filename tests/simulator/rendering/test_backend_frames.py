@@ -28,7 +28,7 @@ from rendering_support import (
 
 from lead.simulator.rendering.backend import Backend
 from lead.simulator.rendering.backends import frame as frame_module
-from lead.simulator.rendering.scene import LEVEL_OBJECT_BIT, ColorStyle, GroundTruth, Lights, View
+from lead.simulator.rendering.scene import LEVEL_OBJECT_BIT, ColorStyle, GroundTruth, Lights, RayBundle, View
 from lead.simulator.scenery.materials import Label, Material
 
 SIZES = [(1, 1), (1, 9), (9, 1), (3, 5), (33, 2), (127, 61)]
@@ -138,7 +138,7 @@ def test_casting_rays_leaves_a_frame_alone(backend: Backend) -> None:
     view = view_from(size_px=(16, 16))
     expected = truth_of(backend, view)
     frame = backend.render([view])
-    backend.cast(np.array([0.0, 0.0, 5.0]), np.array([[0.0, 0.0, -1.0]], np.float32), 50.0)
+    backend.cast([RayBundle(np.array([0.0, 0.0, 5.0]), np.array([[0.0, 0.0, -1.0]], np.float32), 50.0)])
     for one, other in zip(frame.ground_truth()[0], expected, strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -179,7 +179,7 @@ def test_rays_hit_planes_at_their_distance_and_angle(backend: Backend, count: in
     rays = dice.normal(size=(count, 3)).astype(np.float32)
     rays[0] = -normal
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    hits = backend.cast(origin, rays, 100.0)
+    hits = backend.cast([RayBundle(origin, rays, 100.0)])[0]
     with np.errstate(divide="ignore"):
         expected = (-4.0 - origin @ normal) / (rays.astype(np.float64) @ normal)
     seen = (expected > 0.0) & (expected < 100.0)
@@ -204,7 +204,7 @@ def test_rays_see_instances_as_cameras_do(backend: Backend) -> None:
     truth, normals = truth_of(backend, view), backend.render([view]).normals()[0]
     rays = rays_of(view).reshape(-1, 3)
     stretch = np.linalg.norm(rays, axis=1)
-    hits = backend.cast(ORIGIN, (rays / stretch[:, None]).astype(np.float32), 200.0)
+    hits = backend.cast([RayBundle(ORIGIN, (rays / stretch[:, None]).astype(np.float32), 200.0)])[0]
     near = (truth.depth.ravel() * stretch) < 199.0
     np.testing.assert_array_equal(hits.instance[near], truth.instance.ravel()[near])
     np.testing.assert_array_equal(hits.object_id[near], truth.object_id.ravel()[near])
@@ -217,7 +217,7 @@ def test_rays_see_instances_as_cameras_do(backend: Backend) -> None:
 
 def test_no_rays_give_no_hits(backend: Backend) -> None:
     furnish(backend)
-    hits = backend.cast(ORIGIN, np.zeros((0, 3), np.float32), 50.0)
+    hits = backend.cast([RayBundle(ORIGIN, np.zeros((0, 3), np.float32), 50.0)])[0]
     assert [len(values) for values in hits] == [0] * 5
 
 

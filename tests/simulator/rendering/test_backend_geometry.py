@@ -23,7 +23,7 @@ from rendering_support import (
 
 from lead.simulator.rendering.backend import Backend
 from lead.simulator.rendering.backends.base import WarpBackend
-from lead.simulator.rendering.scene import FAR_M, LEVEL_OBJECT_BIT, Instances
+from lead.simulator.rendering.scene import FAR_M, LEVEL_OBJECT_BIT, Instances, RayBundle
 from lead.simulator.scenery.materials import Label
 from lead.simulator.scenery.mesh import MeshBuilder
 
@@ -101,7 +101,9 @@ def test_a_scene_without_anything_is_all_sky(backend: Backend) -> None:
     show(backend)
     view = view_from(size_px=(5, 3))
     assert (truth_of(backend, view).label == Label.SKY).all()
-    assert not np.isfinite(backend.cast(ORIGIN, np.array([[1.0, 0.0, 0.0]], np.float32), 50.0).distance).any()
+    assert not np.isfinite(
+        backend.cast([RayBundle(ORIGIN, np.array([[1.0, 0.0, 0.0]], np.float32), 50.0)])[0].distance
+    ).any()
     backend.set_tile("wall", wall(3.0, plain(Label.WALLS)), ORIGIN)
     assert (truth_of(backend, view).label == Label.WALLS).all()
     backend.drop_tile("wall")

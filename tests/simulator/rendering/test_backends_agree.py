@@ -13,7 +13,7 @@ from lead.errors import LeadError
 from lead.geometry.frames import rotation_matrices
 from lead.simulator.rendering.options import RenderOptions
 from lead.simulator.rendering.renderer import Renderer
-from lead.simulator.rendering.scene import ColorStyle, View
+from lead.simulator.rendering.scene import ColorStyle, RayBundle, View
 from lead.simulator.rendering.select import describe_backends
 from lead.simulator.scenery.materials import Label
 from lead.simulator.world.weather import presets
@@ -84,7 +84,7 @@ def test_backends_cast_the_same_rays(town: Town) -> None:
     found = []
     for renderer in town.renderers:
         renderer.prepare(town.world, row[None, :2])
-        found.append(renderer.cast(origin, rays.astype(np.float32), 85.0))
+        found.append(renderer.cast([RayBundle(origin, rays.astype(np.float32), 85.0)])[0])
     first = found[0]
     hit = np.isfinite(first.distance)
     assert 0.3 < hit.mean() < 1.0
@@ -112,7 +112,7 @@ def test_rays_and_pictures_of_a_town_agree(town: Town) -> None:
     for renderer in town.renderers:
         renderer.prepare(town.world, view.location[None, :2])
         truth = renderer.render([view]).ground_truth()[0]
-        hits = renderer.cast(view.location, (rays / stretch[:, None]).astype(np.float32), 500.0)
+        hits = renderer.cast([RayBundle(view.location, (rays / stretch[:, None]).astype(np.float32), 500.0)])[0]
         near = (truth.depth.ravel() * stretch < 499.0) & (truth.label.ravel() != Label.SKY)
         apart = np.abs(hits.distance[near] - (truth.depth.ravel() * stretch)[near])
         assert (apart < 2e-3 + 1e-5 * hits.distance[near]).mean() > 0.99

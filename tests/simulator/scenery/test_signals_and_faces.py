@@ -12,7 +12,7 @@ from scenery_support import Surroundings, light_up
 
 from lead.maps.layout import SignalKind
 from lead.simulator.rendering.backend import Backend
-from lead.simulator.rendering.scene import ColorStyle, View
+from lead.simulator.rendering.scene import ColorStyle, RayBundle, View
 from lead.simulator.scenery.bodies.vehicle_plan import VehiclePlan
 from lead.simulator.scenery.bodies.vehicles import parked_car, vehicle_body
 from lead.simulator.scenery.buildings import add_building
@@ -145,7 +145,7 @@ def test_drivers_see_a_head_of_their_light(around: Surroundings, embree: Backend
             lens = np.array([(pose_of(head) @ [0.125, 0.0, height, 1.0])[:3] for head in own for height in (-0.3, 0.3)])
             way = lens - eye
             distance = np.linalg.norm(way, axis=1)
-            hits = embree.cast(eye, (way / distance[:, None]).astype(np.float32), 200.0)
+            hits = embree.cast([RayBundle(eye, (way / distance[:, None]).astype(np.float32), 200.0)])[0]
             near = np.abs(hits.distance - distance) < 0.1
             seen.append((near & (hits.label == Label.TRAFFIC_LIGHT)).reshape(len(own), 2).all(axis=1))
     for key in ("heads", *keys):

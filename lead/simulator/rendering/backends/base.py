@@ -28,7 +28,7 @@ from lead.simulator.rendering.kernels.air import Tables, pack_environment
 from lead.simulator.rendering.kernels.noise import noise_table
 from lead.simulator.rendering.kernels.shading import display_curve
 from lead.simulator.rendering.kernels.structs import LIGHT_DTYPE, SLOT_DTYPE, Cameras, Hits, Light, Rays, Samples, Slot
-from lead.simulator.rendering.scene import Instances, Lights, RayHits, View
+from lead.simulator.rendering.scene import NO_HITS, Instances, Lights, RayBundle, RayHits, View
 from lead.simulator.scenery.mesh import Mesh
 
 _MAX_THREADS = 8
@@ -190,19 +190,21 @@ class WarpBackend(ABC):
         self._sync()
         return WarpFrame(self, views, colors=colors, antialias=antialias)
 
-    def cast(self, origin: NDArray[np.float64], directions: NDArray[np.float32], max_range_m: float) -> RayHits:
+    def cast(self, bundles: Sequence[RayBundle]) -> list[RayHits]:
         """See `Backend.cast`."""
         self._sync()
-        count = len(directions)
+        sizes = [len(bundle.directions) for bundle in bundles]
+        count = sum(sizes)
         if not count:
-            empty = np.zeros(0, np.float32)
-            return RayHits(empty, empty, np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, np.int32))
+            return [NO_HITS for _ in bundles]
         rays = self._rays.of(count)
-        rays.put(directions)
-        self._trace_rays(wp.vec3(*origin.tolist()), rays.data, count, float(max_range_m))
+        rays.put(bundles)
+        self._trace_rays(rays.data)
         self.launch(passes.resolve, count, [rays.data, FIRST_THREAD, self.pool.data, self.slots, FIRST_INSTANCE])
         hit = rays.hits(count)
-        return RayHits(hit["distance"], hit["cosine"], hit["label"], hit["object_id"], hit["instance"])
+        names = ("distance", "cosine", "label", "object_id", "instance")
+        bounds = np.cumsum([0, *sizes]).tolist()
+        return [RayHits(*(hit[name][low:high] for name in names)) for low, high in pairwise(bounds)]
 
     def curve(self, gamma: float) -> wp.array:
         """Display curve of a gamma, kept."""
@@ -312,8 +314,8 @@ class WarpBackend(ABC):
         """First hits of camera rays, and, if asked, which of them the sun reaches."""
 
     @abstractmethod
-    def _trace_rays(self, origin: wp.vec3, rays: Rays, count: int, far_m: float) -> None:
-        """First hits of the first `count` rays from one point: `t`, `slot`, `face` and `facet`."""
+    def _trace_rays(self, rays: Rays) -> None:
+        """First hits of the rays of bundles: `t`, `slot`, `face` and `facet`."""
 
 
 def enlarged(rows: NDArray[Any], length: int) -> NDArray[Any]:

@@ -103,5 +103,5 @@ class BvhBackend(WarpBackend):
         inputs = [self._scene, cameras, FIRST_THREAD, NEAR_M, FAR_M, int(shadows), self.environment.sun_direction]
         self.launch(bvh.camera_rays, cameras.count, [*inputs, SHADOW_DEPTH_M, SHADOW_FAR_M, self.slots, hits])
 
-    def _trace_rays(self, origin: wp.vec3, rays: Rays, count: int, far_m: float) -> None:
-        self.launch(bvh.plain_rays, count, [self._scene, origin, rays, FIRST_THREAD, RAY_START_M, far_m])
+    def _trace_rays(self, rays: Rays) -> None:
+        self.launch(bvh.plain_rays, rays.count, [self._scene, rays, FIRST_THREAD, RAY_START_M])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import warp as wp
 from numpy.typing import NDArray
 
 from lead.simulator.rendering.backends.base import WarpBackend
@@ -63,9 +62,9 @@ class EmbreeBackend(WarpBackend):
         inputs += [NEAR_M, FAR_M, self.environment.sun_direction, SHADOW_DEPTH_M, SHADOW_FAR_M, self.slots, hits]
         self.launch(packets.camera_packets, _packets(cameras.count), inputs)
 
-    def _trace_rays(self, origin: wp.vec3, rays: Rays, count: int, far_m: float) -> None:
-        inputs = [self._intersect, self._scene.handle, origin, rays, count, FIRST_THREAD, RAY_START_M, far_m]
-        self.launch(packets.ray_packets, _packets(count), inputs)
+    def _trace_rays(self, rays: Rays) -> None:
+        inputs = [self._intersect, self._scene.handle, rays, FIRST_THREAD, RAY_START_M]
+        self.launch(packets.ray_packets, _packets(rays.count), inputs)
 
     def close(self) -> None:
         """See `Backend.close`."""

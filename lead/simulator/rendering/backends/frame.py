@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lead.simulator.rendering.backends.limits import EXTRA_SAMPLES, FIRST_THREAD, MAX_PIXELS
 from lead.simulator.rendering.kernels import passes
-from lead.simulator.rendering.kernels.structs import Cameras, Hits, Samples
+from lead.simulator.rendering.kernels.structs import CAMERA_DTYPE, Camera, Cameras, Hits, Samples
 from lead.simulator.rendering.scene import ColorStyle, GroundTruth, ImageKind, View
 from lead.simulator.scenery.materials import Label
 
@@ -76,11 +76,10 @@ def _cameras(
     first_row, rows = lines
     count = len(pixel)
     cameras = Cameras()
-    cameras.position = wp.array(np.array([view.location for view in views], np.float32), dtype=wp.vec3, device=device)
-    turns = np.array([view.rotation for view in views], np.float32)
-    cameras.rotation = wp.array(turns, dtype=wp.mat33, device=device)
-    focal = np.array([view.focal_px for view in views], np.float32)
-    cameras.focal_px = wp.array(focal, dtype=wp.float32, device=device)
+    records: NDArray[Any] = np.zeros(len(views), CAMERA_DTYPE)
+    for row, view in zip(records, views, strict=True):
+        row["position"], row["rotation"], row["focal_px"] = view.location, view.rotation, view.focal_px
+    cameras.view = wp.array(records, dtype=Camera, device=device)
     cameras.width, cameras.height = views[0].width_px, views[0].height_px
     cameras.first_row, cameras.rows = first_row, rows
     cameras.pixel, cameras.store, cameras.count = pixel, store, count
@@ -180,7 +179,7 @@ class WarpFrame:
         backend = self._backend
         before = _cameras(backend.device, previous_views, (0, 1), band.cameras.pixel, band.cameras.store)
         flow = wp.empty(band.count, dtype=wp.vec2, device=backend.device)
-        inputs = [band.cameras, FIRST_THREAD, before.position, before.rotation, backend.slots, band.hits, flow]
+        inputs = [band.cameras, FIRST_THREAD, before.view, backend.slots, band.hits, flow]
         backend.launch(passes.motion, band.count, inputs)
         return backend.read(flow)
 

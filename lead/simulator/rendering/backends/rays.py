@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import warp as wp
 from numpy.typing import NDArray
 
-from lead.simulator.rendering.kernels.structs import RayHit, Rays
+from lead.simulator.rendering.kernels.structs import BUNDLE_DTYPE, Bundle, RayHit, Rays
+from lead.simulator.rendering.scene import RayBundle
 
 _LEAST = 256
 _KINDS = {
@@ -35,18 +36,26 @@ class RayBuffer:
         self.data = Rays()
         for name, kind in _KINDS.items():
             setattr(self.data, name, wp.zeros(capacity, dtype=kind, device=device))
-        # On the CPU this is the array itself, not a copy.
-        self._directions = self.data.direction.numpy() if device == "cpu" else None
+        # On the CPU the array itself; else one that the GPU copies from by itself.
+        on_cpu = device == "cpu"
+        self._staging = self.data.direction if on_cpu else wp.empty(capacity, dtype=wp.vec3, device="cpu", pinned=True)
+        self._directions = self._staging.numpy()
         self._read = read
 
-    def put(self, directions: NDArray[np.float32]) -> None:
-        """Take unit vectors (n, 3)."""
-        if self._directions is not None:
-            self._directions[: len(directions)] = directions
-        else:
-            source = wp.array(np.ascontiguousarray(directions, np.float32), dtype=wp.vec3, device="cpu", copy=False)
-            wp.copy(self.data.direction, source, count=len(directions))
-            wp.synchronize_device(self.data.direction.device)  # the numpy array must outlive the copy
+    def put(self, bundles: Sequence[RayBundle]) -> None:
+        """Take bundles, as many rays as fit."""
+        rows: NDArray[Any] = np.zeros(len(bundles), BUNDLE_DTYPE)
+        first = 0
+        for row, bundle in zip(rows, bundles, strict=True):
+            row["origin"], row["rotation"], row["range_m"] = bundle.origin, bundle.rotation, bundle.max_range_m
+            row["first"] = first
+            self._directions[first : first + len(bundle.directions)] = bundle.directions
+            first += len(bundle.directions)
+        data = self.data
+        data.bundle = wp.array(rows, dtype=Bundle, device=data.direction.device)
+        data.bundles, data.count = len(bundles), first
+        if data.direction.device.is_cuda:
+            wp.copy(data.direction, self._staging, count=first)
 
     def hits(self, count: int) -> NDArray[Any]:
         """A copy of the first hits, `RayHit` as structured array."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import warp as wp
 
-from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Slot, sample_direction
+from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays, Slot, bundle_of, sample_direction
 
 
 @wp.struct
@@ -101,7 +101,7 @@ def camera_rays(
     pixel = cameras.pixel[sample]
     view = pixel / (cameras.width * cameras.rows)
     direction = sample_direction(cameras, sample)
-    best = _nearest(scene, cameras.position[view], direction, near_m, far_m)
+    best = _nearest(scene, cameras.view[view].position, direction, near_m, far_m)
     target = cameras.store[sample]
     hits.t[target] = best.t
     hits.slot[target] = best.slot
@@ -116,23 +116,18 @@ def camera_rays(
             if wp.dot(normal, sun) > 0.0:
                 reached = wp.float32(1.0)
                 if best.t < max_depth_m:
-                    point = cameras.position[view] + direction * best.t
+                    point = cameras.view[view].position + direction * best.t
                     reached = _blocked(scene, point + normal * (0.02 + 0.0003 * best.t), sun, shadow_far_m)
         hits.shadow[target] = reached
 
 
 @wp.kernel(enable_backward=False)
-def plain_rays(
-    scene: BvhScene,
-    origin: wp.vec3,
-    rays: Rays,
-    first: wp.int32,
-    near_m: wp.float32,
-    far_m: wp.float32,
-) -> None:
-    """First hits of rays from one point; one thread per ray."""
+def plain_rays(scene: BvhScene, rays: Rays, first: wp.int32, near_m: wp.float32) -> None:
+    """First hits of the rays of bundles; one thread per ray."""
     ray = wp.tid() + first
-    best = _nearest(scene, origin, rays.direction[ray], near_m, far_m)
+    bundle = bundle_of(rays, ray)
+    direction = rays.bundle[bundle].rotation * rays.direction[ray]
+    best = _nearest(scene, rays.bundle[bundle].origin, direction, near_m, rays.bundle[bundle].range_m)
     rays.t[ray] = best.t
     rays.slot[ray] = best.slot
     rays.face[ray] = best.face

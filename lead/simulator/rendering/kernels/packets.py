@@ -29,12 +29,12 @@ _PACKETS = """
 _CAMERA_RAY = """
         int view = pixel / per_view, rest = pixel - view * per_view;
         int row = rest / cameras.width, column = rest - row * cameras.width;
-        float focal = cameras.focal_px.data[view];
+        float focal = cameras.view.data[view].focal_px;
         const wp::vec2& shift = cameras.shift.data[turns ? sample / cameras.per_shift : 0];
         float right = (column + 0.5f + shift[0] - 0.5f * cameras.width) / focal;
         float up = (0.5f * cameras.height - (row + cameras.first_row) - 0.5f - shift[1]) / focal;
-        const wp::mat33& m = cameras.rotation.data[view];
-        wp::vec3 o = cameras.position.data[view];
+        const wp::mat33& m = cameras.view.data[view].rotation;
+        wp::vec3 o = cameras.view.data[view].position;
         wp::vec3 d(m.data[0][0] + m.data[0][1] * right + m.data[0][2] * up,
                    m.data[1][0] + m.data[1][1] * right + m.data[1][2] * up,
                    m.data[2][0] + m.data[2][1] * right + m.data[2][2] * up);
@@ -108,18 +108,25 @@ _CAMERA_SNIPPET = f"""
 _RAY_SNIPPET = f"""
     {_PACKETS}
     Hit8 p;
+    int last = rays.count - 1;
     for (int k = 0; k < 8; ++k) {{
-        int i = 8 * packet + k;
-        valid[k] = i < count ? -1 : 0;
-        wp::vec3 d = rays.direction.data[i < count ? i : count - 1];
-        p.ray.ox[k] = origin[0]; p.ray.oy[k] = origin[1]; p.ray.oz[k] = origin[2];
-        p.ray.dx[k] = d[0]; p.ray.dy[k] = d[1]; p.ray.dz[k] = d[2];
-        p.ray.near_[k] = near_m; p.ray.far_[k] = far_m; p.ray.time[k] = 0.f;
+        int i = 8 * packet + k, b = 0;
+        valid[k] = i <= last ? -1 : 0;
+        i = i <= last ? i : last;
+        while (b + 1 < rays.bundles && i >= rays.bundle.data[b + 1].first) ++b;
+        const auto& bundle = rays.bundle.data[b];
+        const wp::mat33& m = bundle.rotation;
+        wp::vec3 d = rays.direction.data[i];
+        p.ray.ox[k] = bundle.origin[0]; p.ray.oy[k] = bundle.origin[1]; p.ray.oz[k] = bundle.origin[2];
+        p.ray.dx[k] = m.data[0][0] * d[0] + m.data[0][1] * d[1] + m.data[0][2] * d[2];
+        p.ray.dy[k] = m.data[1][0] * d[0] + m.data[1][1] * d[1] + m.data[1][2] * d[2];
+        p.ray.dz[k] = m.data[2][0] * d[0] + m.data[2][1] * d[1] + m.data[2][2] * d[2];
+        p.ray.near_[k] = near_m; p.ray.far_[k] = bundle.range_m; p.ray.time[k] = 0.f;
         p.ray.mask[k] = 0xffffffffu; p.ray.id[k] = 0; p.ray.flags[k] = 0;
         p.geometry[k] = 0xffffffffu; p.slot[k] = 0xffffffffu;
     }}
     ((void (*)(const int*, unsigned long long, Hit8*, void*))function)(valid, scene, &p, nullptr);
-    for (int k = 0; k < 8 && 8 * packet + k < count; ++k) {{
+    for (int k = 0; k < 8 && 8 * packet + k <= last; ++k) {{
         int i = 8 * packet + k;
         bool miss = p.geometry[k] == 0xffffffffu;
         rays.t.data[i] = p.ray.far_[k];
@@ -149,16 +156,7 @@ def _camera_packet(
 
 
 @wp.func_native(_RAY_SNIPPET)
-def _ray_packet(
-    function: wp.uint64,
-    scene: wp.uint64,
-    origin: wp.vec3,
-    rays: Rays,
-    count: wp.int32,
-    packet: wp.int32,
-    near_m: wp.float32,
-    far_m: wp.float32,
-) -> None: ...
+def _ray_packet(function: wp.uint64, scene: wp.uint64, rays: Rays, packet: wp.int32, near_m: wp.float32) -> None: ...
 
 
 @wp.kernel(enable_backward=False)
@@ -196,15 +194,6 @@ def camera_packets(
 
 
 @wp.kernel(enable_backward=False)
-def ray_packets(
-    function: wp.uint64,
-    scene: wp.uint64,
-    origin: wp.vec3,
-    rays: Rays,
-    count: wp.int32,
-    first: wp.int32,
-    near_m: wp.float32,
-    far_m: wp.float32,
-) -> None:
-    """First hits of rays from one point; one thread per packet."""
-    _ray_packet(function, scene, origin, rays, count, wp.tid() + first, near_m, far_m)
+def ray_packets(function: wp.uint64, scene: wp.uint64, rays: Rays, first: wp.int32, near_m: wp.float32) -> None:
+    """First hits of the rays of bundles; one thread per packet."""
+    _ray_packet(function, scene, rays, wp.tid() + first, near_m)

@@ -6,6 +6,7 @@ import warp as wp
 
 from lead.simulator.rendering.kernels.shading import EnvironmentData, Tables, shade, sky, to_display
 from lead.simulator.rendering.kernels.structs import (
+    Camera,
     Cameras,
     Hits,
     Light,
@@ -15,6 +16,7 @@ from lead.simulator.rendering.kernels.structs import (
     Slot,
     Surface,
     Triangles,
+    bundle_of,
     sample_direction,
 )
 from lead.simulator.rendering.scene import FAR_M
@@ -157,7 +159,7 @@ def resolve(
         normal = wp.normalize(slots[slot].normal_matrix * rays.facet[ray])
         triangle = slots[slot].first_triangle + rays.face[ray]
         hit.distance = rays.t[ray]
-        hit.cosine = wp.abs(wp.dot(normal, rays.direction[ray]))
+        hit.cosine = wp.abs(wp.dot(normal, rays.bundle[bundle_of(rays, ray)].rotation * rays.direction[ray]))
         hit.label = (triangles.info[triangle] >> wp.uint32(8)) & wp.uint32(255)
         hit.object_id = _identity(triangles, slots, slot, triangle)
         hit.instance = wp.max(slot - first_instance, -1)
@@ -234,7 +236,7 @@ def colors(
             tables,
             lights,
             light_count,
-            cameras.position[view],
+            cameras.view[view].position,
             direction,
             hits.t[target],
             surface,
@@ -335,8 +337,7 @@ def accumulate(
 def motion(
     cameras: Cameras,
     first: wp.int32,
-    previous_position: wp.array(dtype=wp.vec3),
-    previous_rotation: wp.array(dtype=wp.mat33),
+    previous: wp.array(dtype=Camera),
     slots: wp.array(dtype=Slot),
     hits: Hits,
     flow: wp.array(dtype=wp.vec2),
@@ -351,16 +352,16 @@ def motion(
     slot = hits.slot[target]
     way = direction
     if slot >= 0:
-        point = cameras.position[view] + direction * hits.t[target]
+        point = cameras.view[view].position + direction * hits.t[target]
         before = wp.transform_point(slots[slot].to_previous, point)
-        way = before - previous_position[view]
-    local = wp.transpose(previous_rotation[view]) * way
+        way = before - previous[view].position
+    local = wp.transpose(previous[view].rotation) * way
     rest = pixel - view * per_view
     row = rest / cameras.width
     column = rest - row * cameras.width
     result = wp.vec2(0.0, 0.0)
     if local[0] > 0.01:
-        focal = cameras.focal_px[view]
+        focal = cameras.view[view].focal_px
         old_column = focal * local[1] / local[0] + 0.5 * float(cameras.width) - 0.5
         old_row = 0.5 * float(cameras.height) - focal * local[2] / local[0] - 0.5
         result = wp.vec2(float(column) - old_column, float(row + cameras.first_row) - old_row)

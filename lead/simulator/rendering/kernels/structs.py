@@ -39,15 +39,25 @@ LIGHT_DTYPE: np.dtype[Any] = Light.numpy_dtype()
 
 
 @wp.struct
+class Camera:
+    """One view."""
+
+    position: wp.vec3
+    rotation: wp.mat33
+    focal_px: wp.float32
+
+
+CAMERA_DTYPE: np.dtype[Any] = Camera.numpy_dtype()
+
+
+@wp.struct
 class Cameras:
     """Views of equal size, and which part of them is drawn: rows from `first_row` on.
 
     Sample i looks through pixel `pixel[i]` (counted over views and drawn rows) and leaves its results at `store[i]`.
     """
 
-    position: wp.array(dtype=wp.vec3)
-    rotation: wp.array(dtype=wp.mat33)
-    focal_px: wp.array(dtype=wp.float32)
+    view: wp.array(dtype=Camera)
     width: wp.int32
     height: wp.int32
     first_row: wp.int32
@@ -117,10 +127,26 @@ RAY_HIT_DTYPE: np.dtype[Any] = RayHit.numpy_dtype()
 
 
 @wp.struct
-class Rays:
-    """Rays from one point, in and out in one structure."""
+class Bundle:
+    """Rays from one point; `first` is the number of its first one."""
 
-    direction: wp.array(dtype=wp.vec3)
+    origin: wp.vec3
+    rotation: wp.mat33
+    range_m: wp.float32
+    first: wp.int32
+
+
+BUNDLE_DTYPE: np.dtype[Any] = Bundle.numpy_dtype()
+
+
+@wp.struct
+class Rays:
+    """Rays of some bundles, in and out in one structure."""
+
+    bundle: wp.array(dtype=Bundle)
+    bundles: wp.int32
+    count: wp.int32
+    direction: wp.array(dtype=wp.vec3)  # in the frame of the bundle
     t: wp.array(dtype=wp.float32)  # any value for misses
     slot: wp.array(dtype=wp.int32)  # -1 for none
     face: wp.array(dtype=wp.int32)
@@ -147,7 +173,17 @@ def sample_direction(cameras: Cameras, sample: wp.int32) -> wp.vec3:
     rest = index - view * per_view
     row = rest / cameras.width
     column = rest - row * cameras.width
-    focal = cameras.focal_px[view]
+    focal = cameras.view[view].focal_px
     right = (float(column) + 0.5 + shift[0] - 0.5 * float(cameras.width)) / focal
     up = (0.5 * float(cameras.height) - float(row + cameras.first_row) - 0.5 - shift[1]) / focal
-    return cameras.rotation[view] * wp.vec3(1.0, right, up)
+    return cameras.view[view].rotation * wp.vec3(1.0, right, up)
+
+
+@wp.func
+def bundle_of(rays: Rays, ray: wp.int32) -> wp.int32:
+    """Bundle that a ray belongs to."""
+    found = wp.int32(0)
+    for index in range(1, rays.bundles):
+        if ray >= rays.bundle[index].first:
+            found = index
+    return found
