@@ -14,6 +14,7 @@ import numpy as np
 from bodies_sheet import blueprint_sheets
 from gallery_support import Image, save, sheet, titled
 from numpy.typing import NDArray
+from town_views import typical_places
 
 from lead.geometry.frames import rotation_matrices
 from lead.maps.layout import LaneType
@@ -38,7 +39,6 @@ WEATHERS = (
     "DustStorm",
 )
 VIEW_PX = (448, 336)
-SHEET_VIEWS = 6
 EYE_M = np.array([-6.0, 0.0, 3.0])
 LABEL_COLORS = np.random.default_rng(4).integers(60, 255, (256, 3), dtype=np.uint8)
 LABEL_COLORS[[Label.ROADS, Label.SIDEWALKS, Label.ROAD_LINES, Label.SKY, Label.VEGETATION, Label.TERRAIN]] = (
@@ -110,19 +110,16 @@ def driver_view(row: NDArray[np.float64]) -> View:
 
 
 def town_sheet(name: str, out: Path) -> None:
-    """Five roads and a bird's eye view of a town."""
+    """Typical places of a town: a junction, a curve, a bridge if any, houses, the centre, and from above."""
     world = World(load_town(name), render_options=RenderOptions(antialias=True))
     world.weather = presets()["ClearNoon"]
-    points = world.town.spawn_points
     images = []
-    for index in np.linspace(0, len(points) - 1, SHEET_VIEWS + 1).astype(int)[:-1]:
-        row = points[index]
+    for caption, row, (back_m, up_m) in typical_places(world):
         people_the_surroundings(world, row, 10, 8)
-        view = driver_view(row)
-        if len(images) == SHEET_VIEWS - 1:
-            turn = rotation_matrices(0.0, row[4], 0.0)
-            view = view_from(row[:3] + turn @ np.array([-45.0, 0.0, 45.0]), (-38.0, float(row[4]), 0.0))
-        images.append(titled(picture(world, view), f"{name}  x {row[0]:.0f}  y {row[1]:.0f}"))
+        turn = rotation_matrices(0.0, row[4], 0.0)
+        pitch = -48.0 if back_m > 20.0 else -1.5 * up_m
+        view = view_from(row[:3] + turn @ np.array([-back_m, 0.0, up_m]), (pitch, float(row[4]), 0.0))
+        images.append(titled(picture(world, view), f"{name}  {caption}  x {row[0]:.0f}  y {row[1]:.0f}"))
         clear(world)
     save(f"town_{name}", sheet(images, 3), out)
     world.renderer.close()

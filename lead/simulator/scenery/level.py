@@ -14,6 +14,7 @@ from lead.simulator.scenery.buildings import roof_rise
 from lead.simulator.scenery.lamps import LAMP_HEIGHT_M, POLE_HALF_M, place_street_lamps
 from lead.simulator.scenery.materials import Label
 from lead.simulator.scenery.placements import BUILDINGS, THING_DTYPE, Thing, place_things
+from lead.simulator.scenery.rails import place_rails
 from lead.simulator.scenery.scenery_cache import cached_arrays
 from lead.simulator.scenery.signals import HOUSING_HALF_M, approach_yaws, place_heads
 from lead.simulator.scenery.terrain import Terrain
@@ -90,7 +91,7 @@ def build_level(town: CompiledMap, ground: GroundIndex) -> Level:
     poles["label"] = Label.POLES
     heads = place_heads(town, ground)
     signals = _signal_boxes(town, ground, heads)
-    stored = cached_arrays(town.digest, "things", lambda: {"things": place_things(town, Terrain(town))})
+    stored = cached_arrays(town.digest, "things", lambda: {"things": _place_all(town, ground)})
     things = stored["things"].astype(THING_DTYPE)
     parts = [town.static_boxes, poles, signals, _thing_boxes(things)]
     firsts = np.cumsum([0] + [len(part) for part in parts])
@@ -109,6 +110,11 @@ def build_level(town: CompiledMap, ground: GroundIndex) -> Level:
         things=things,
         heads=heads,
     )
+
+
+def _place_all(town: CompiledMap, ground: GroundIndex) -> NDArray[np.void]:
+    terrain = Terrain(town)
+    return np.concatenate([place_things(town, terrain), place_rails(town, ground, terrain)])
 
 
 def _signal_boxes(town: CompiledMap, ground: GroundIndex, heads: NDArray[np.void]) -> NDArray[np.void]:
@@ -139,7 +145,9 @@ def _thing_boxes(things: NDArray[np.void]) -> NDArray[np.void]:
     rows["ext_x"], rows["ext_y"], rows["ext_z"] = things["half_x"], things["half_y"], 0.5 * height
     labels = np.full(max(Thing) + 1, Label.STATIC, np.uint8)
     labels[list(BUILDINGS)] = Label.BUILDINGS
-    labels[[Thing.BROADLEAF, Thing.CONIFER, Thing.BUSH]] = Label.VEGETATION
+    labels[[Thing.BROADLEAF, Thing.CONIFER, Thing.BUSH, Thing.HEDGE]] = Label.VEGETATION
     labels[Thing.CAR] = Label.CAR
+    labels[Thing.FENCE] = Label.FENCES
+    labels[Thing.RAIL] = Label.GUARD_RAIL
     rows["label"] = labels[things["kind"]]
     return rows

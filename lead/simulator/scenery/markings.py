@@ -23,6 +23,7 @@ _BETWEEN_LINES_M = 0.12
 _FROM_EDGE_M = 0.03
 _STOP_LINE_M, _STOP_LINE_SHARE = 0.45, 0.92
 _BOX_HALF_LENGTH_M, _BOX_WIDTH_SHARE = 1.5, 0.25
+_UPPER_M, _BESIDE_M = 0.6, 0.5
 _BAR_M, _BAR_PERIOD_M = 0.5, 1.1
 
 _PAINT = Look((214, 213, 206), Material.MARKING, Label.ROAD_LINES)
@@ -135,19 +136,13 @@ class RoadPaint:
             add_quads(builder, (left[0], left[1], right[1], right[0]), _PAINT, color=_COLORS[marks["color"][kept]])
 
     def _draw_stop_lines(self, builder: MeshBuilder, tile: tuple[int, int]) -> None:
-        stops = self._stops
-        inside = (np.floor(stops[:, :2] / TILE_M) == tile).all(axis=1)
-        for x, y, z, yaw, width in stops[inside].tolist():
-            along = np.array([np.cos(yaw), np.sin(yaw), 0.0])
-            aside = np.array([-np.sin(yaw), np.cos(yaw), 0.0]) * 0.5 * width
-            front = np.array([x, y, z])
-            corners = [
-                front - aside,
-                front + aside,
-                front + aside - along * _STOP_LINE_M,
-                front - aside - along * _STOP_LINE_M,
-            ]
-            self._on_ground(builder, np.array(corners), PAINT_M + 0.5 * _CROSSING_M)
+        stops = self._stops[(np.floor(self._stops[:, :2] / TILE_M) == tile).all(axis=1)]
+        yaw = stops[:, 3]
+        along = np.column_stack([np.cos(yaw), np.sin(yaw), np.zeros(len(yaw))]) * _STOP_LINE_M
+        aside = np.column_stack([-np.sin(yaw), np.cos(yaw), np.zeros(len(yaw))]) * (0.5 * stops[:, 4:])
+        front = stops[:, :3]
+        corners = [front - aside, front + aside, front + aside - along, front - aside - along]
+        self._on_ground(builder, np.stack(corners, axis=1), PAINT_M + 0.5 * _CROSSING_M, whole=False)
 
     def _draw_crosswalk(self, builder: MeshBuilder, outline: Array) -> None:
         """Bars along the traffic's direction, side by side along the longer axis of the outline."""
@@ -155,21 +150,35 @@ class RoadPaint:
         _, _, axes = np.linalg.svd(outline[:, :2] - middle, full_matrices=False)
         local = (outline[:, :2] - middle) @ axes.T
         low, high = local.min(axis=0), local.max(axis=0)
-        for start in np.arange(low[0] + 0.3, high[0] - _BAR_M, _BAR_PERIOD_M).tolist():
-            plan = np.array([[start, low[1]], [start + _BAR_M, low[1]], [start + _BAR_M, high[1]], [start, high[1]]])
-            corners = np.column_stack([plan @ axes + middle, np.full(4, outline[:, 2].mean())])
-            self._on_ground(builder, corners, PAINT_M + _CROSSING_M)
+        start = np.arange(low[0] + 0.3, high[0] - _BAR_M, _BAR_PERIOD_M)
+        plan = np.empty((len(start), 4, 2))
+        plan[:, (0, 3), 0], plan[:, (1, 2), 0] = start[:, None], start[:, None] + _BAR_M
+        plan[:, :2, 1], plan[:, 2:, 1] = low[1], high[1]
+        height = np.full((len(start), 4, 1), outline[:, 2].mean())
+        self._on_ground(
+            builder, np.concatenate([plan @ axes + middle, height], axis=2), PAINT_M + _CROSSING_M, whole=True
+        )
 
-    def _on_ground(self, builder: MeshBuilder, corners: Array, lift: float) -> None:
-        """A painted quadrilateral, cut in two lengthwise so that it follows the road, if all of it lies on lanes."""
-        middle = 0.5 * (corners[[0, 1]] + corners[[3, 2]])
-        points = np.concatenate([corners, middle])
-        hits = self._ground.query(points)
-        driving = self._ground.is_on(hits, LaneType.DRIVING)
-        if not driving[4:].any():
+    def _on_ground(self, builder: MeshBuilder, corners: Array, lift: float, *, whole: bool) -> None:
+        """Painted quadrilaterals (k, 4, 3), cut in two lengthwise so that they follow the road.
+
+        Those that are not on a lane at both ends of their axis (`whole`), or at neither, are left out.
+        """
+        if not len(corners):
             return
-        points[:, 2] = hits.z + lift
-        first, second, third, fourth, near, far = points[:, None]
+        points = np.concatenate([corners, 0.5 * (corners[:, [0, 1]] + corners[:, [3, 2]])], axis=1)
+        flat = points.reshape(-1, 3)
+        hits = self._ground.query(flat)
+        lanes = self._lanes[np.maximum(hits.lane, 0)]
+        on_road = (hits.lane >= 0) & (lanes["lane_type"] == LaneType.DRIVING)
+        on_road &= hits.offset < lanes["half_width"] + _BESIDE_M
+        # Lanes that overlap in a junction differ in height; paint lies on the uppermost.
+        upper = self._ground.query(np.column_stack([flat[:, :2], hits.z + _UPPER_M])).z
+        top = np.where(upper - hits.z < _UPPER_M, np.maximum(hits.z, upper), hits.z)
+        points[..., 2] = top.reshape(points.shape[:2]) + lift
+        ends = on_road.reshape(points.shape[:2])[:, 4:]
+        kept = points[ends.all(axis=1) if whole else ends.any(axis=1)]
+        first, second, third, fourth, near, far = kept.swapaxes(0, 1)
         add_quads(builder, (first, second, far, near), _PAINT)
         add_quads(builder, (near, far, third, fourth), _PAINT)
 

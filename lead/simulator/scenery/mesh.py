@@ -7,6 +7,7 @@ squaring. Winding does not matter: surfaces are seen from both sides, the normal
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,10 @@ _BOX_QUADS = np.array(
     [[4, 5, 7, 6], [0, 4, 6, 2], [1, 3, 7, 5], [0, 1, 5, 4], [2, 6, 7, 3], [0, 2, 3, 1]], dtype=np.int64
 )
 """Corners of the top, back, front, left, right and bottom faces."""
+_BOX_ALONG_Y = np.isin(np.arange(6), (1, 2))[:, None]
+_BOX_LEVEL = np.isin(np.arange(6), (0, 5))[:, None]
+_BOX_FACES = np.array([[4 * k + i for i in face] for k in range(6) for face in ((0, 1, 2), (0, 2, 3))], np.int64)
+_BOX_NORMALS = np.repeat(np.sign(_BOX_SIGNS[_BOX_QUADS].sum(axis=1)), 4, axis=0)
 _UNIT_UV = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
 
 
@@ -281,18 +286,22 @@ class MeshBuilder:
         size = np.asarray(half, np.float64)
         points = _BOX_SIGNS * size
         points[4:, :2] *= top
-        turned = points @ np.array([[np.cos(yaw), np.sin(yaw), 0.0], [-np.sin(yaw), np.cos(yaw), 0.0], [0.0, 0.0, 1.0]])
-        turned = turned + np.asarray(center, np.float64)
-        quads = _BOX_QUADS if bottom else _BOX_QUADS[:5]
+        cos, sin = math.cos(yaw), math.sin(yaw)
+        turn = np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]])
+        turned = points @ turn + np.asarray(center, np.float64)
+        count = 6 if bottom else 5
+        quads = _BOX_QUADS[:count]
         corners = turned[quads].reshape(-1, 3)
         local = points[quads]
-        along = np.where(np.isin(np.arange(len(quads)), (1, 2))[:, None], local[..., 1], local[..., 0])
-        upward = np.where(np.isin(np.arange(len(quads)), (0, 5))[:, None], local[..., 1], local[..., 2] + size[2])
-        first = 4 * np.arange(len(quads))[:, None]
-        upper, lower = first + np.array([[0, 1, 2]]), first + np.array([[0, 2, 3]])
-        faces = np.concatenate([upper, lower], axis=1).reshape(-1, 3)
-        normals = np.repeat(_flat_normals(corners, upper, turned.mean(axis=0)), 4, axis=0)
-        self.triangles(corners, faces, look, normals=normals, uv=np.stack([along, upward], axis=-1).reshape(-1, 2))
+        along = np.where(_BOX_ALONG_Y[:count], local[..., 1], local[..., 0])
+        upward = np.where(_BOX_LEVEL[:count], local[..., 1], local[..., 2] + size[2])
+        if top == (1.0, 1.0):
+            normals = _BOX_NORMALS[: 4 * count] @ turn
+        else:
+            upper = (4 * np.arange(count))[:, None] + np.array([[0, 1, 2]])
+            normals = np.repeat(_flat_normals(corners, upper, turned.mean(axis=0)), 4, axis=0)
+        uv = np.stack([along, upward], axis=-1).reshape(-1, 2)
+        self.triangles(corners, _BOX_FACES[: 2 * count], look, normals=normals, uv=uv)
 
     def cylinder(
         self,

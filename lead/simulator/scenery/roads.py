@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from lead.maps.ground import GroundIndex
 from lead.maps.layout import LaneType
+from lead.simulator.scenery.height_grid import PLAZA_COLOR
 from lead.simulator.scenery.materials import Label, Material
 from lead.simulator.scenery.mesh import Look, MeshBuilder
+from lead.simulator.scenery.paving import Paving
 from lead.simulator.scenery.strips import Pieces, add_quads
 from lead.simulator.scenery.terrain import Terrain
 
@@ -25,7 +27,7 @@ SIDEWALK_RISE_M = 0.05
 """Walkers stand at the height that the map gives, so the drawn sidewalk rises only as much as shoes hide."""
 _KERB_WIDTH_M, _KERB_DEPTH_M = 0.15, 0.12
 _BRIDGE_FROM_M, _DECK_M, _PIER_SPACING_M = 2.2, 0.9, 24.0
-_VERGE = ((0.0, -0.02), (1.3, -0.28), (2.4, -1.7))
+_VERGE = ((0.0, -0.02), (1.3, -0.28), (2.4, -1.2), (3.6, -2.3))
 """Profile from a road's edge outwards: way and height, metres."""
 _VERGE_CHECKS_M, _SAME_LEVEL_M = (0.3, 1.0, 1.8), 1.5
 _OVERLAP_M = 0.01
@@ -40,6 +42,7 @@ _MEDIAN = Look((88, 98, 58), Material.GRASS, Label.TERRAIN)
 _BORDER = Look((118, 116, 112), Material.CONCRETE, Label.GROUND)
 _KERB = Look((158, 156, 150), Material.CONCRETE, Label.SIDEWALKS)
 _VERGE_LOOK = Look((92, 102, 60), Material.GRASS, Label.TERRAIN)
+_PAVED_VERGE = Look(PLAZA_COLOR, Material.PAVING, Label.GROUND)
 _DECK = Look((138, 136, 131), Material.CONCRETE, Label.BRIDGE)
 
 _SURFACES = {
@@ -85,10 +88,11 @@ class RoadSurfaces:
         lanes: LANE_DTYPE, all samples of the town.
         ground: Finds what lies at a place.
         terrain: Height of the ground off the roads.
+        paving: Where roads are bordered by stone instead of grass.
     """
 
-    def __init__(self, lanes: NDArray[np.void], ground: GroundIndex, terrain: Terrain) -> None:
-        self._lanes, self._ground, self._terrain = lanes, ground, terrain
+    def __init__(self, lanes: NDArray[np.void], ground: GroundIndex, terrain: Terrain, paving: Paving) -> None:
+        self._lanes, self._ground, self._terrain, self._paving = lanes, ground, terrain, paving
         self._layer = layer_m(lanes)
         self._outermost, self._starts_road = is_outermost(lanes)
 
@@ -136,15 +140,18 @@ class RoadSurfaces:
             add_quads(builder, (outer[0], outer[1], foot[1], foot[0]), _KERB, normals=_sideways(pieces, side))
 
     def _verges(self, builder: MeshBuilder, pieces: Pieces, side: float) -> None:
-        """Grass from the road's edge down into the terrain."""
+        """Grass, or stone in towns, from the road's edge down into the terrain."""
         beyond = np.concatenate([spot for way in _VERGE_CHECKS_M for spot in pieces.edge(side, side * way)])
         hits = self._ground.query(beyond)
         other_road = np.any([self._ground.is_on(hits, kind) for kind in _PAVED], axis=0)
         other_road &= np.abs(hits.z - beyond[:, 2]) < _SAME_LEVEL_M
         pieces = pieces.take(~other_road.reshape(2 * len(_VERGE_CHECKS_M), len(pieces)).any(axis=0))
-        for (near, high), (far, low) in pairwise(_VERGE):
-            first, second = pieces.edge(side, side * near, high), pieces.edge(side, side * far, low)
-            add_quads(builder, (first[0], first[1], second[1], second[0]), _VERGE_LOOK)
+        paved = self._paving.at(pieces.edge(side, side * _VERGE_CHECKS_M[0])[0][:, :2])
+        for chosen, look in ((paved, _PAVED_VERGE), (~paved, _VERGE_LOOK)):
+            part = pieces.take(chosen)
+            for (near, high), (far, low) in pairwise(_VERGE):
+                first, second = part.edge(side, side * near, high), part.edge(side, side * far, low)
+                add_quads(builder, (first[0], first[1], second[1], second[0]), look)
 
     def _deck_sides(self, builder: MeshBuilder, pieces: Pieces, side: float) -> None:
         """Sides of a bridge."""

@@ -17,7 +17,7 @@ from lead.maps.towns import cache_dir
 
 logger = logging.getLogger(__name__)
 
-CACHE_VERSION = 2
+CACHE_VERSION = 13
 """Raised whenever the generated scenery changes."""
 
 Arrays = Mapping[str, NDArray[Any]]

@@ -36,6 +36,8 @@ POST_HEAD_M, ARM_HEAD_M = 3.1, 5.6
 POST_HALF_M = 0.1
 _ARM_FROM_M, _ARM_UP_TO_M = 2.2, 15.0
 _PLATE_M = 2.45
+_ROOT_M = 1.4
+"""How far posts reach below the height of the road, because the ground beside it may be lower."""
 
 _STEEL = Look((88, 92, 94), Material.METAL, Label.POLES)
 _HOUSING = Look((26, 28, 27), Material.PLAIN, Label.TRAFFIC_LIGHT)
@@ -91,12 +93,12 @@ def housing_mesh() -> Mesh:
     builder.box([-0.12, 0.0, 0.0], [0.01, HOUSING_HALF_M[1] + 0.1, HOUSING_HALF_M[2] + 0.1], _HOUSING)
     for height, color, channel in _LENSES:
         lens = Look(color, Material.LAMP, Label.TRAFFIC_LIGHT, int(channel))
-        builder.cylinder([0.10, 0.0, height], [0.125, 0.0, height], 0.125, lens, sides=14)
+        builder.cylinder([0.10, 0.0, height], [0.125, 0.0, height], 0.14, lens, sides=14)
         angle = np.radians(np.linspace(-15.0, 195.0, 9))
-        rim = np.stack([np.cos(angle), np.sin(angle)], axis=1) * 0.135
+        rim = np.stack([np.cos(angle), np.sin(angle)], axis=1) * 0.148
         near = np.column_stack([np.full(9, 0.10), rim[:, 0], rim[:, 1] + height])
         far = near + [0.16, 0.0, -0.01]
-        builder.strip(near, far, _HOUSING, normals=np.column_stack([np.zeros(9), rim / 0.135]))
+        builder.strip(near, far, _HOUSING, normals=np.column_stack([np.zeros(9), rim / 0.148]))
     return builder.build()
 
 
@@ -110,8 +112,10 @@ def add_light_post(builder: MeshBuilder, foot: Array, heads: NDArray[np.void]) -
     """
     arms = heads[heads["on_arm"] == 1]
     top = foot[2] + (ARM_HEAD_M + 0.35 if len(arms) else POST_HEAD_M + 0.6)
-    builder.cylinder([foot[0], foot[1], foot[2] - 0.3], [foot[0], foot[1], top], POST_HALF_M, _STEEL, end_radius=0.075)
-    builder.cylinder([foot[0], foot[1], foot[2] - 0.1], [foot[0], foot[1], foot[2] + 0.25], 0.2, _STEEL, sides=10)
+    builder.cylinder(
+        [foot[0], foot[1], foot[2] - _ROOT_M], [foot[0], foot[1], top], POST_HALF_M, _STEEL, end_radius=0.075
+    )
+    builder.cylinder([foot[0], foot[1], foot[2] - 0.6], [foot[0], foot[1], foot[2] + 0.25], 0.2, _STEEL, sides=10)
     for head in arms:
         toward = np.array([np.cos(head["yaw"]), np.sin(head["yaw"]), 0.0])
         tip = np.array([head["x"], head["y"], top - 0.12]) - 0.28 * toward
@@ -133,7 +137,7 @@ def add_sign(builder: MeshBuilder, foot: Array, yaw: float, kind: SignalKind, va
     """
     toward = np.array([np.cos(yaw + np.pi), np.sin(yaw + np.pi), 0.0])
     left = np.array([-toward[1], toward[0], 0.0])  # of the sign's face, as its readers see it
-    builder.cylinder([*foot[:2], foot[2] - 0.3], [*foot[:2], foot[2] + _PLATE_M + 0.4], 0.035, _STEEL, sides=7)
+    builder.cylinder([*foot[:2], foot[2] - _ROOT_M], [*foot[:2], foot[2] + _PLATE_M + 0.4], 0.035, _STEEL, sides=7)
     middle = foot + [0.0, 0.0, _PLATE_M] + 0.05 * toward
     name, outline = {
         SignalKind.STOP: ("stop", _polygon(8, 0.41, np.pi / 8)),

@@ -10,12 +10,13 @@ from lead.maps.ground import GroundIndex
 from lead.maps.layout import SignalKind
 from lead.simulator.scenery.bodies.vehicles import parked_car
 from lead.simulator.scenery.buildings import add_building
-from lead.simulator.scenery.furniture import SMALL_THINGS, add_static_box, street_lamp
+from lead.simulator.scenery.furniture import SMALL_THINGS, add_static_box, garden_edge, street_lamp
 from lead.simulator.scenery.level import Level
 from lead.simulator.scenery.mesh import Mesh, MeshBuilder, merge
-from lead.simulator.scenery.placements import BUILDINGS, Thing
+from lead.simulator.scenery.rails import RAIL_HEIGHT_M, rail_grade
 from lead.simulator.scenery.signals import add_light_post, add_sign, approach_yaws
 from lead.simulator.scenery.strips import TILE_M, sorted_by_tile
+from lead.simulator.scenery.things import BUILDINGS, EDGE_SHAPES, EDGE_SIZES, Thing
 from lead.simulator.scenery.vegetation import SHAPES, plant
 
 Array = NDArray[np.float64]
@@ -60,9 +61,7 @@ class Structures:
         for row in rows[rows < level.first_lamp].tolist():
             if not self._is_signal_post(row):
                 builder.object_id = row + 1
-                box = level.boxes[row].copy()
-                box["x"], box["y"] = box["x"] - shift[0], box["y"] - shift[1]
-                add_static_box(builder, box)
+                add_static_box(builder, self._shifted_box(row, shift))
         for row in rows[(rows >= level.first_signal) & (rows < level.first_thing)].tolist():
             builder.object_id = row + 1
             self._add_signal(builder, row - level.first_signal, shift)
@@ -78,6 +77,11 @@ class Structures:
         if box["ext_x"] > 0.25 or not len(self._feet):
             return False
         return bool((np.abs(self._feet[:, :2] - [box["x"], box["y"]]).max(axis=1) < 0.3).any())
+
+    def _shifted_box(self, row: int, shift: Array) -> NDArray[np.void]:
+        box: NDArray[np.void] = self._level.boxes[row].copy()
+        box["x"], box["y"] = box["x"] - shift[0], box["y"] - shift[1]
+        return box
 
     def _add_signal(self, builder: MeshBuilder, signal: int, shift: Array) -> None:
         kind = SignalKind(int(self._town.signals["kind"][signal]))
@@ -107,6 +111,11 @@ class Structures:
         for kind, mesh in SMALL_THINGS.items():
             pick = things["kind"] == kind
             meshes.append(copies(mesh(), spots[pick], things["yaw"][pick], np.ones(pick.sum()), rows[pick] + 1))
+        for kind in EDGE_SIZES:
+            for shape in range(EDGE_SHAPES):
+                pick = (things["kind"] == kind) & (things["seed"] % EDGE_SHAPES == shape)
+                ones = np.ones(pick.sum())
+                meshes.append(copies(garden_edge(kind, shape), spots[pick], things["yaw"][pick], ones, rows[pick] + 1))
         return [mesh for mesh in meshes if len(mesh)]
 
     def _add_things(self, builder: MeshBuilder, rows: NDArray[np.int64], shift: Array) -> None:
@@ -120,6 +129,10 @@ class Structures:
             frame[:3, 3] = np.array([thing["x"], thing["y"], thing["z"]]) - shift
             if thing["kind"] in BUILDINGS:
                 add_building(builder, thing, frame)
+            elif thing["kind"] == Thing.RAIL:
+                box = self._shifted_box(row, shift)
+                box["ext_z"] = 0.5 * RAIL_HEIGHT_M
+                add_static_box(builder, box, rail_grade(thing))
             elif thing["kind"] == Thing.CAR:
                 builder.mesh(parked_car(int(thing["seed"]), float(thing["half_x"]), float(thing["half_y"])), frame)
 

@@ -2,6 +2,8 @@
 
 OpenDRIVE describes roads and nothing else. The surface between them is made here on a grid of four metres: cells that
 hold lanes take the lowest lane's height, all others that of the nearest such cell, smoothed the more the farther away.
+Nowhere does it rise more steeply than a dam: where a high road meets a low one, the ground falls towards the low one
+and the high road becomes a bridge.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ BELOW_ROAD_M = 0.16
 _HILLS_FROM_M, _HILLS_FULL_M, _HILL_M = 30.0, 260.0, 9.0
 _BLUR_CELLS = (2.0, 8.0)
 _BLUR_FROM_M = (6.0, 40.0)
+_STEEPEST, _SLOPE_ROUNDS = 0.75, 12
+"""Slope of dams and cuttings beside roads, and for how many cells it is followed."""
 
 
 class Terrain:
@@ -76,15 +80,30 @@ def _height_field(town: CompiledMap) -> dict[str, NDArray[Any]]:
     # Nodes beside a road take its height too, so that no slope towards a higher road covers a lower one.
     near = ndimage.minimum_filter(lowest, size=3)
     away, (row, column) = ndimage.distance_transform_edt(~np.isfinite(near), return_indices=True)
-    height = near[row, column]
+    height = _without_cliffs(near[row, column])
     distance = away.astype(np.float32) * np.float32(CELL_M)
     for sigma, start in zip(_BLUR_CELLS, _BLUR_FROM_M, strict=True):
         blurred = ndimage.gaussian_filter(height, sigma)
         weight = np.clip((distance - start) / (2.0 * CELL_M * sigma), 0.0, 1.0)
         height = height + weight * (blurred - height)
     share_of_hills = np.clip((distance - _HILLS_FROM_M) / (_HILLS_FULL_M - _HILLS_FROM_M), 0.0, 1.0)
-    x = low[0] + CELL_M * np.arange(shape[0])[:, None]
-    y = low[1] + CELL_M * np.arange(shape[1])[None, :]
+    hilly = np.nonzero(share_of_hills > 0.0)
+    x, y = (low[axis] + CELL_M * hilly[axis] for axis in (0, 1))
     hills = noise_at(x * 0.0021, y * 0.0021) + 0.35 * noise_at(x * 0.009, y * 0.009) - 0.45
-    heights = (height - BELOW_ROAD_M + _HILL_M * share_of_hills**2 * hills).astype(np.float32)
+    heights = np.asarray(height - BELOW_ROAD_M, np.float32)
+    heights[hilly] += (_HILL_M * share_of_hills[hilly] ** 2 * hills).astype(np.float32)
     return {"low": low, "heights": heights, "road_distance": distance}
+
+
+def _without_cliffs(height: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Heights lowered where they rise more steeply from a neighbour than a dam does."""
+    straight = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool)
+    rise = np.float32(_STEEPEST * CELL_M)
+    for turn in range(_SLOPE_ROUNDS):
+        # Crosses and squares in turn make rings that are nearly round.
+        reach = {"footprint": straight} if turn % 2 else {"size": 3}
+        lower = np.minimum(height, ndimage.minimum_filter(height, **reach) + rise)
+        if np.array_equal(lower, height):
+            break
+        height = lower
+    return height

@@ -52,9 +52,10 @@ def test_labels_say_what_the_objects_are(around: Surroundings) -> None:
     np.testing.assert_array_equal(signals, np.where(light, Label.TRAFFIC_LIGHT, Label.TRAFFIC_SIGNS))
     for kinds, wanted in (
         (BUILDINGS, Label.BUILDINGS),
-        ((*TREES, Thing.BUSH), Label.VEGETATION),
+        ((*TREES, Thing.BUSH, Thing.HEDGE), Label.VEGETATION),
+        ((Thing.FENCE,), Label.FENCES),
         ((Thing.CAR,), Label.CAR),
-        ((Thing.BENCH, Thing.BIN, Thing.PLANTER), Label.STATIC),
+        ((Thing.BENCH, Thing.BIN, Thing.PLANTER, Thing.SHELTER), Label.STATIC),
     ):
         chosen = np.isin(level.things["kind"], kinds)
         assert chosen.any() and (label[level.first_thing :][chosen] == wanted).all()

@@ -13,6 +13,7 @@ from scenery_support import Surroundings, light_up
 from lead.maps.layout import SignalKind
 from lead.simulator.rendering.backend import Backend
 from lead.simulator.rendering.scene import ColorStyle, RayBundle, View
+from lead.simulator.scenery.bodies.props import prop_body
 from lead.simulator.scenery.bodies.vehicle_plan import VehiclePlan
 from lead.simulator.scenery.bodies.vehicles import parked_car, vehicle_body
 from lead.simulator.scenery.buildings import add_building
@@ -227,12 +228,12 @@ def picture_of(backend: Backend, patch: Patch, away_m: float) -> tuple[np.ndarra
     return cv2.resize(grey[part], (128, 128)), cv2.resize(shows[part], (128, 128)) > 0.5
 
 
-def assert_readable(backend: Backend, mesh: Mesh, *, away_m: float = 6.0, names: set[str] | None = None) -> list[Patch]:
+def assert_readable(backend: Backend, mesh: Mesh, *, away_m: float = 6.0) -> list[Patch]:
     """Every patch looks like its part of the atlas, more so than like that part mirrored or upside down."""
     backend.set_tile("printed", mesh, np.zeros(3))
     light_up(backend)
     atlas = cv2.cvtColor(build_atlas(), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    patches = [patch for patch in patches_of(mesh) if names is None or patch.name in names]
+    patches = list(patches_of(mesh))
     try:
         for patch in patches:
             picture, shows = picture_of(backend, patch, away_m)
@@ -364,6 +365,11 @@ def test_parked_cars_have_plates_at_both_ends(embree: Backend) -> None:
     for seed in range(5):
         patches = assert_readable(embree, parked_car(seed, 2.3, 0.95))
         assert sorted(round(patch.normal[0]) for patch in patches) == [-1, 1]
+
+
+@pytest.mark.parametrize("kind", ["busstop", "kiosk_01", "streetsign01", "streetsign04", "vendingmachine"])
+def test_printed_props_can_be_read(embree: Backend, kind: str) -> None:
+    assert assert_readable(embree, prop_body(kind, (2.0, 1.2, 2.4), Label.STATIC), away_m=4.0)
 
 
 def test_shop_signs_can_be_read_from_the_street(embree: Backend) -> None:

@@ -108,15 +108,19 @@ def test_objects_stay_within_their_boxes(around: Surroundings, tiles: dict) -> N
             half = np.array([box["ext_x"], box["ext_y"], box["ext_z"]], np.float64)
             grown = np.full(3, MARGIN_M)
             low = MARGIN_M
-            if level.first_lamp <= row < level.first_signal:
+            if row < level.first_lamp:
+                low = 1.0  # roots, where the ground falls away from dams and bridges
+            elif level.first_lamp <= row < level.first_signal:
                 grown[1] = LAMP_ARM_M + 0.4
             elif level.first_signal <= row < level.first_thing:
                 if signals["kind"][row - level.first_signal] == SignalKind.TRAFFIC_LIGHT:
                     continue  # post and arm; see the tests of signals
-                grown[:], low = 0.15, 2.6  # the box is the plate's, its post stands below
+                grown[:], low = 0.15, 3.7  # the box is the plate's, its post stands below
             elif row >= level.first_thing:
                 thing = level.things[row - level.first_thing]
-                if thing["kind"] in TREES:  # the box is the trunk's
+                if thing["kind"] == Thing.RAIL:
+                    low = 1.0
+                elif thing["kind"] in TREES:  # the box is the trunk's
                     grown[:2], grown[2] = 0.42 * thing["height"], 0.05 * thing["height"]
             points = in_box_frame(mesh, key, box, triangles)
             assert (points <= half + grown).all(), level.name(around.name, row)
@@ -183,7 +187,8 @@ def test_static_boxes_are_filled(label: Label, size: tuple[float, float, float])
     add_static_box(builder, box)
     mesh = builder.build()
     points = in_box_frame(mesh, (0, 0), box, np.arange(len(mesh)))
-    assert (np.abs(points).max(axis=0) <= np.array(size) + 0.031).all()
+    assert (points.max(axis=0) <= np.array(size) + 0.031).all()
+    assert (points.min(axis=0) >= -np.array(size) - [0.031, 0.031, 0.95]).all(), "roots reach below"
     assert (np.abs(points).max(axis=0)[[0, 2]] >= 0.65 * np.array(size)[[0, 2]]).all()
     assert points[:, 2].max() == pytest.approx(size[2], abs=0.06)
     assert set(mesh.label.tolist()) == {label}
@@ -210,4 +215,20 @@ def test_shapes_of_plants_differ() -> None:
 def test_small_things_stand_on_the_ground() -> None:
     for make in SMALL_THINGS.values():
         low, high = make().vertices[:, 2].min(), make().vertices[:, 2].max()
-        assert -0.01 < low < 0.06 and 0.6 < high < 1.1
+        assert -0.01 < low < 0.06 and 0.6 < high < 2.6
+
+
+def test_posts_of_signals_reach_the_ground(around: Surroundings, tiles: dict) -> None:
+    level, checked = around.level, 0
+    for key, mesh in tiles.items():
+        for row in np.flatnonzero((around.structures.tile_of == key).all(axis=1)).tolist():
+            own = mesh.vertices[mesh.triangles[mesh.object_id == row + 1]].reshape(-1, 3).astype(np.float64)
+            if not level.first_signal <= row < level.first_thing or not len(own):
+                continue
+            foot = own[np.argmin(own[:, 2])]
+            ground = around.terrain.height(foot[None, :2] + TILE_M * np.array(key))[0]
+            road = around.index.query(np.array([[*(foot[:2] + TILE_M * np.array(key)), foot[2] + 1.4]])).z[0]
+            if road - ground < 1.3:  # others stand at the edge of a bridge
+                assert foot[2] < ground + 0.01, level.name(around.name, row)
+                checked += 1
+    assert checked > 10
