@@ -74,7 +74,7 @@ class WarpBackend(ABC):
         self._rays = RayBuffers(device, self.read)
         self._staging: wp.array | None = None
         self._curves: dict[float, wp.array] = {}
-        self._orders: dict[tuple[int, int, int], wp.array] = {}
+        self._orders: dict[tuple[int, int, int], tuple[wp.array, wp.array]] = {}
 
     # -- scene ---------------------------------------------------------------------------------------------------
 
@@ -214,13 +214,18 @@ class WarpBackend(ABC):
             self._curves[gamma] = wp.array(display_curve(gamma), dtype=wp.uint32, device=self.device)
         return self._curves[gamma]
 
-    def pixel_order(self, views: int, rows: int, width: int) -> wp.array:
-        """Order in which pixels are looked at, kept for the next frame of that shape."""
+    def pixel_order(self, views: int, rows: int, width: int) -> tuple[wp.array, wp.array]:
+        """Pixels (view, row, column) in the order in which they are looked at, and their numbers; kept."""
         key = views, rows, width
         if key not in self._orders:
             if len(self._orders) >= _KEPT_ORDERS:
                 self._orders.pop(next(iter(self._orders)))
-            self._orders[key] = wp.array(tiled_order(*key), dtype=wp.int32, device=self.device)
+            order = tiled_order(*key)
+            place = np.stack(np.unravel_index(order, key), axis=1).astype(np.int32)
+            self._orders[key] = (
+                wp.array(place, dtype=wp.vec3i, device=self.device),
+                wp.array(order, dtype=wp.int32, device=self.device),
+            )
         return self._orders[key]
 
     def read(self, values: wp.array) -> NDArray[Any]:

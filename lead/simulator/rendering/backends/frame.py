@@ -35,8 +35,8 @@ class _Band:
         self.views, self.rows = views, rows
         width = views[0].width_px
         self.count = len(views) * rows * width
-        order = backend.pixel_order(len(views), rows, width)
-        self.cameras = _cameras(backend.device, views, (first_row, rows), order, order)
+        pixel, store = backend.pixel_order(len(views), rows, width)
+        self.cameras = _cameras(backend.device, views, (first_row, rows), pixel, store)
         self.hits: Hits = backend.new_hits(self.count, shadows)
         backend.trace_cameras(self.cameras, self.hits, shadows and backend.casts_shadows)
         self._samples: Samples | None = None
@@ -69,7 +69,7 @@ def _cameras(
         device: Warp device.
         views: Of one size.
         lines: First row that is drawn, and how many.
-        pixel: Pixel of every sample.
+        pixel: View, row and column of every sample.
         store: Where every sample leaves its results.
         shifts: Way of the rays from the pixels' centres; every one has an equal share of the samples.
     """
@@ -78,7 +78,7 @@ def _cameras(
     cameras = Cameras()
     records: NDArray[Any] = np.zeros(len(views), CAMERA_DTYPE)
     for row, view in zip(records, views, strict=True):
-        row["position"], row["rotation"], row["focal_px"] = view.location, view.rotation, view.focal_px
+        row["position"], row["rotation"], row["per_px"] = view.location, view.rotation, 1.0 / view.focal_px
     cameras.view = wp.array(records, dtype=Camera, device=device)
     cameras.width, cameras.height = views[0].width_px, views[0].height_px
     cameras.first_row, cameras.rows = first_row, rows
@@ -217,10 +217,12 @@ class WarpFrame:
             return
         turns = len(EXTRA_SAMPLES)
         chosen, store = (wp.empty(turns * count, dtype=wp.int32, device=device) for _ in range(2))
-        wp.launch(passes.collect, band.count, [flags, place, turns, chosen, store], device=device)
+        pixel = wp.empty(turns * count, dtype=wp.vec3i, device=device)
+        inputs = [flags, place, turns, band.cameras.width, band.rows, chosen, pixel, store]
+        wp.launch(passes.collect, band.count, inputs, device=device)
         hits = backend.new_hits(turns * count, shadows=True)
         lines = band.cameras.first_row, band.rows
-        cameras = _cameras(device, band.views, lines, chosen, store, EXTRA_SAMPLES)
+        cameras = _cameras(device, band.views, lines, pixel, store, EXTRA_SAMPLES)
         backend.trace_cameras(cameras, hits, backend.casts_shadows)
         extra = wp.empty(turns * count, dtype=wp.uint32, device=device)
         self._shade(cameras, turns * count, hits, style, extra)

@@ -75,13 +75,16 @@ def sky(env: EnvironmentData, tables: Tables, direction: wp.vec3) -> wp.vec3:
         x = direction[0] * scale + drift
         y = direction[1] * scale
         bulk = smooth(tables.noise, x, y)
-        detail = smooth(tables.noise, x * 3.1 + 0.37, y * 3.1)
-        cover = soft_step(0.95 - 0.85 * env.clouds, 1.15 - 0.62 * env.clouds, 0.7 * bulk + 0.42 * detail)
-        cover = cover * soft_step(0.01, 0.16, direction[2])
+        detail = wp.float32(0.0)
+        cover = wp.float32(0.0)
+        if 0.7 * bulk + 0.42 > 0.95 - 0.85 * env.clouds:  # elsewhere the finest detail makes no cloud
+            detail = smooth(tables.noise, x * 3.1 + 0.37, y * 3.1)
+            cover = soft_step(0.95 - 0.85 * env.clouds, 1.15 - 0.62 * env.clouds, 0.7 * bulk + 0.42 * detail)
+            cover = cover * soft_step(0.01, 0.16, direction[2])
         toward = wp.max(wp.dot(direction, env.sun_direction), 0.0)
-        lit = env.horizon * (1.08 - 0.35 * env.clouds * bulk) + env.sun_color * (0.10 + 0.10 * toward * toward)
-        shade = 1.0 - 0.30 * env.clouds * detail
-        color = wp.lerp(color, lit * shade, 0.9 * cover)
+        if cover > 0.0:
+            lit = env.horizon * (1.08 - 0.35 * env.clouds * bulk) + env.sun_color * (0.10 + 0.10 * toward * toward)
+            color = wp.lerp(color, lit * (1.0 - 0.30 * env.clouds * detail), 0.9 * cover)
         if env.night > 0.3:
             # Stars: the brightest of many small cells of the sky.
             cell = cell_hash(direction[0] * scale * 900.0, direction[1] * scale * 900.0)

@@ -98,8 +98,7 @@ def camera_rays(
 ) -> None:
     """First hits of camera rays, and whether the sun reaches them if `shadows` is not 0; one thread per sample."""
     sample = wp.tid() + first
-    pixel = cameras.pixel[sample]
-    view = pixel / (cameras.width * cameras.rows)
+    view = cameras.pixel[sample][0]
     direction = sample_direction(cameras, sample)
     best = _nearest(scene, cameras.view[view].position, direction, near_m, far_m)
     target = cameras.store[sample]

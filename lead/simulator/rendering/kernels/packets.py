@@ -27,14 +27,13 @@ _PACKETS = """
 """
 # The same rays as `structs.sample_direction`, which native code cannot call.
 _CAMERA_RAY = """
-        int view = pixel / per_view, rest = pixel - view * per_view;
-        int row = rest / cameras.width, column = rest - row * cameras.width;
-        float focal = cameras.view.data[view].focal_px;
+        const auto& pixel = cameras.pixel.data[sample];
+        const auto& view = cameras.view.data[pixel[0]];
         const wp::vec2& shift = cameras.shift.data[turns ? sample / cameras.per_shift : 0];
-        float right = (column + 0.5f + shift[0] - 0.5f * cameras.width) / focal;
-        float up = (0.5f * cameras.height - (row + cameras.first_row) - 0.5f - shift[1]) / focal;
-        const wp::mat33& m = cameras.view.data[view].rotation;
-        wp::vec3 o = cameras.view.data[view].position;
+        float right = (pixel[2] + 0.5f + shift[0] - 0.5f * cameras.width) * view.per_px;
+        float up = (0.5f * cameras.height - (pixel[1] + cameras.first_row) - 0.5f - shift[1]) * view.per_px;
+        const wp::mat33& m = view.rotation;
+        const wp::vec3& o = view.position;
         wp::vec3 d(m.data[0][0] + m.data[0][1] * right + m.data[0][2] * up,
                    m.data[1][0] + m.data[1][1] * right + m.data[1][2] * up,
                    m.data[2][0] + m.data[2][1] * right + m.data[2][2] * up);
@@ -43,12 +42,12 @@ _CAMERA_RAY = """
 _CAMERA_SNIPPET = f"""
     {_PACKETS}
     Hit8 p;
-    int last = cameras.count - 1, per_view = cameras.width * cameras.rows;
+    int last = cameras.count - 1;
     bool turns = cameras.per_shift < cameras.count;  // divisions are dear
     for (int k = 0; k < 8; ++k) {{
         int i = 8 * packet + k;
         valid[k] = i <= last ? -1 : 0;
-        int sample = i <= last ? i : last, pixel = cameras.pixel.data[sample];
+        int sample = i <= last ? i : last;
         {_CAMERA_RAY}
         p.ray.ox[k] = o[0]; p.ray.oy[k] = o[1]; p.ray.oz[k] = o[2];
         p.ray.dx[k] = d[0]; p.ray.dy[k] = d[1]; p.ray.dz[k] = d[2];

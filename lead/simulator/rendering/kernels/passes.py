@@ -23,6 +23,7 @@ from lead.simulator.rendering.scene import FAR_M
 
 NO_SURFACE = wp.constant(wp.uint32(0xFFFFFFFF))
 SKY_LABEL = wp.constant(11)
+_OPAQUE = wp.constant(wp.uint32(0xFF000000))
 LEVEL_BIT = wp.constant(wp.uint32(0x80000000))
 DEPTH_IMAGE, SEMANTIC_IMAGE, INSTANCE_IMAGE = wp.constant(0), wp.constant(1), wp.constant(2)
 _PER_FAR, _DEPTH_STEPS = wp.constant(wp.float64(1.0 / FAR_M)), wp.constant(wp.float64(2**24 - 1))
@@ -196,7 +197,7 @@ def encode(
                 if (identity & LEVEL_BIT) != wp.uint32(0):
                     number = number | wp.uint32(0x8000)
         packed = (label << wp.uint32(16)) | ((number & wp.uint32(255)) << wp.uint32(8)) | (number >> wp.uint32(8))
-    pixels[index] = packed | wp.uint32(0xFF000000)
+    pixels[index] = packed | _OPAQUE
 
 
 @wp.kernel(enable_backward=False)
@@ -219,11 +220,7 @@ def colors(
     sample = wp.tid() + first
     pixel = cameras.pixel[sample]
     target = cameras.store[sample]
-    per_view = cameras.width * cameras.rows
-    view = pixel / per_view
-    rest = pixel - view * per_view
-    row = rest / cameras.width
-    column = rest - row * cameras.width
+    view = pixel[0]
     direction = sample_direction(cameras, sample)
     slot = hits.slot[target]
     radiance = wp.vec3(0.0, 0.0, 0.0)
@@ -247,8 +244,8 @@ def colors(
         environment,
         tables,
         radiance * exposure,
-        float(column) * scale,
-        float(row + cameras.first_row) * scale,
+        float(pixel[2]) * scale,
+        float(pixel[1] + cameras.first_row) * scale,
         curve,
         effects,
     )
@@ -298,16 +295,22 @@ def collect(
     flags: wp.array(dtype=wp.int32),
     place: wp.array(dtype=wp.int32),
     turns: wp.int32,
+    width: wp.int32,
+    rows: wp.int32,
     chosen: wp.array(dtype=wp.int32),
+    pixel: wp.array(dtype=wp.vec3i),
     store: wp.array(dtype=wp.int32),
 ) -> None:
     """Lists the pixels that are flagged, in order and once for every turn; `place` is the running sum of the flags."""
     index = wp.tid()
     if flags[index] != 0:
         count = store.shape[0] / turns
+        line = index / width
+        view = line / rows
         for turn in range(turns):
             spot = turn * count + place[index] - 1
             chosen[spot] = index
+            pixel[spot] = wp.vec3i(view, line - view * rows, index - line * width)
             store[spot] = spot
 
 
@@ -346,8 +349,7 @@ def motion(
     sample = wp.tid() + first
     pixel = cameras.pixel[sample]
     target = cameras.store[sample]
-    per_view = cameras.width * cameras.rows
-    view = pixel / per_view
+    view = pixel[0]
     direction = sample_direction(cameras, sample)
     slot = hits.slot[target]
     way = direction
@@ -356,13 +358,10 @@ def motion(
         before = wp.transform_point(slots[slot].to_previous, point)
         way = before - previous[view].position
     local = wp.transpose(previous[view].rotation) * way
-    rest = pixel - view * per_view
-    row = rest / cameras.width
-    column = rest - row * cameras.width
     result = wp.vec2(0.0, 0.0)
     if local[0] > 0.01:
-        focal = cameras.view[view].focal_px
+        focal = 1.0 / cameras.view[view].per_px
         old_column = focal * local[1] / local[0] + 0.5 * float(cameras.width) - 0.5
         old_row = 0.5 * float(cameras.height) - focal * local[2] / local[0] - 0.5
-        result = wp.vec2(float(column) - old_column, float(row + cameras.first_row) - old_row)
+        result = wp.vec2(float(pixel[2]) - old_column, float(pixel[1] + cameras.first_row) - old_row)
     flow[target] = result

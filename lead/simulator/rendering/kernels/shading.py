@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import warp as wp
 from numpy.typing import NDArray
@@ -139,20 +141,27 @@ def shade(
 
 _OPAQUE = wp.constant(wp.uint32(0xFF000000))
 _CURVE_STEPS = 4095
-_CURVE_SCALE = wp.constant(float(_CURVE_STEPS))
+_WHITE = 7.5
+"""Above this the film is white."""
+_CURVE_SCALE = wp.constant(_CURVE_STEPS / math.sqrt(_WHITE))
+_CURVE_TOP = wp.constant(float(_CURVE_STEPS))
 
 
 def display_curve(gamma: float) -> NDArray[np.uint32]:
-    """Display values 0 to 255 by the square root of the film's, uint32 (4096,): powers are too dear for every pixel."""
-    film = np.linspace(0.0, 1.0, _CURVE_STEPS + 1) ** 2
+    """Display values 0 to 255 by the square root of the brightness up to `_WHITE`, uint32 (4096,).
+
+    The film has a soft shoulder: it is linear in the dark, and never above 1. A table spares every pixel divisions and
+    powers.
+    """
+    bright = np.linspace(0.0, math.sqrt(_WHITE), _CURVE_STEPS + 1) ** 2
+    film = np.minimum(bright * (2.51 * bright + 0.05) / (bright * (2.43 * bright + 0.62) + 0.16), 1.0)
     return np.asarray(np.floor(255.0 * film ** (1.0 / gamma) + 0.5), np.uint32)
 
 
 @wp.func
-def _film(value: wp.float32) -> wp.float32:
-    """Soft shoulder: linear in the dark, never above 1."""
-    bright = wp.max(value, 0.0)
-    return wp.min(bright * (2.51 * bright + 0.05) / (bright * (2.43 * bright + 0.62) + 0.16), 1.0)
+def _developed(curve: wp.array(dtype=wp.uint32), value: wp.float32) -> wp.uint32:
+    """Display value of a brightness."""
+    return curve[int(wp.min(wp.sqrt(wp.max(value, 0.0)) * _CURVE_SCALE + 0.5, _CURVE_TOP))]
 
 
 @wp.func
@@ -173,7 +182,7 @@ def to_display(
         radiance: Linear.
         x: Column of the pixel in units of the picture's height.
         y: Its row, 0 to 1.
-        curve: Display value by the square root of the film's, see `display_curve`.
+        curve: See `display_curve`.
         effects: 0 leaves out the rain.
     """
     color = radiance * env.exposure
@@ -191,7 +200,7 @@ def to_display(
                 streak = soft_step(0.20, 0.05, width) * inside * (1.0 - inside) * 1.6
                 glare = env.fog_color * env.exposure * 1.1 + wp.vec3(0.02, 0.02, 0.02)
                 color = wp.lerp(color, glare, 0.34 * streak)
-    red = curve[int(wp.sqrt(_film(color[0])) * _CURVE_SCALE + 0.5)]
-    green = curve[int(wp.sqrt(_film(color[1])) * _CURVE_SCALE + 0.5)]
-    blue = curve[int(wp.sqrt(_film(color[2])) * _CURVE_SCALE + 0.5)]
+    red = _developed(curve, color[0])
+    green = _developed(curve, color[1])
+    blue = _developed(curve, color[2])
     return blue | (green << wp.uint32(8)) | (red << wp.uint32(16)) | _OPAQUE

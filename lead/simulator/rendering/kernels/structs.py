@@ -44,7 +44,7 @@ class Camera:
 
     position: wp.vec3
     rotation: wp.mat33
-    focal_px: wp.float32
+    per_px: wp.float32  # 1 / focal length in pixels
 
 
 CAMERA_DTYPE: np.dtype[Any] = Camera.numpy_dtype()
@@ -54,7 +54,7 @@ CAMERA_DTYPE: np.dtype[Any] = Camera.numpy_dtype()
 class Cameras:
     """Views of equal size, and which part of them is drawn: rows from `first_row` on.
 
-    Sample i looks through pixel `pixel[i]` (counted over views and drawn rows) and leaves its results at `store[i]`.
+    Sample i looks through pixel `pixel[i]` (view, drawn row, column) and leaves its results at `store[i]`.
     """
 
     view: wp.array(dtype=Camera)
@@ -62,7 +62,7 @@ class Cameras:
     height: wp.int32
     first_row: wp.int32
     rows: wp.int32
-    pixel: wp.array(dtype=wp.int32)
+    pixel: wp.array(dtype=wp.vec3i)
     store: wp.array(dtype=wp.int32)
     count: wp.int32
     shift: wp.array(dtype=wp.vec2)  # of the ray within the pixel, from its centre
@@ -166,17 +166,14 @@ class Samples:
 @wp.func
 def sample_direction(cameras: Cameras, sample: wp.int32) -> wp.vec3:
     """Ray of a sample, with forward component 1."""
-    index = cameras.pixel[sample]
-    shift = cameras.shift[sample / cameras.per_shift]
-    per_view = cameras.width * cameras.rows
-    view = index / per_view
-    rest = index - view * per_view
-    row = rest / cameras.width
-    column = rest - row * cameras.width
-    focal = cameras.view[view].focal_px
-    right = (float(column) + 0.5 + shift[0] - 0.5 * float(cameras.width)) / focal
-    up = (0.5 * float(cameras.height) - float(row + cameras.first_row) - 0.5 - shift[1]) / focal
-    return cameras.view[view].rotation * wp.vec3(1.0, right, up)
+    pixel = cameras.pixel[sample]
+    shift = cameras.shift[0]
+    if cameras.per_shift < cameras.count:  # divisions are dear
+        shift = cameras.shift[sample / cameras.per_shift]
+    per_px = cameras.view[pixel[0]].per_px
+    right = (float(pixel[2]) + 0.5 + shift[0] - 0.5 * float(cameras.width)) * per_px
+    up = (0.5 * float(cameras.height) - float(pixel[1] + cameras.first_row) - 0.5 - shift[1]) * per_px
+    return cameras.view[pixel[0]].rotation * wp.vec3(1.0, right, up)
 
 
 @wp.func
