@@ -63,7 +63,7 @@ class EmbreeBackend(WarpBackend):
         self.launch(packets.camera_packets, _packets(cameras.count), inputs)
 
     def _trace_rays(self, rays: Rays) -> None:
-        inputs = [self._intersect, self._scene.handle, rays, FIRST_THREAD, RAY_START_M]
+        inputs = [self._intersect, self._scene.handle, self._scene.coherent_arguments, rays, FIRST_THREAD, RAY_START_M]
         self.launch(packets.ray_packets, _packets(rays.count), inputs)
 
     def close(self) -> None:

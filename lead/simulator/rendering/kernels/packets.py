@@ -124,7 +124,7 @@ _RAY_SNIPPET = f"""
         p.ray.mask[k] = 0xffffffffu; p.ray.id[k] = 0; p.ray.flags[k] = 0;
         p.geometry[k] = 0xffffffffu; p.slot[k] = 0xffffffffu;
     }}
-    ((void (*)(const int*, unsigned long long, Hit8*, void*))function)(valid, scene, &p, nullptr);
+    ((void (*)(const int*, unsigned long long, Hit8*, void*))function)(valid, scene, &p, (void*)arguments);
     for (int k = 0; k < 8 && 8 * packet + k <= last; ++k) {{
         int i = 8 * packet + k;
         bool miss = p.geometry[k] == 0xffffffffu;
@@ -155,7 +155,9 @@ def _camera_packet(
 
 
 @wp.func_native(_RAY_SNIPPET)
-def _ray_packet(function: wp.uint64, scene: wp.uint64, rays: Rays, packet: wp.int32, near_m: wp.float32) -> None: ...
+def _ray_packet(
+    function: wp.uint64, scene: wp.uint64, arguments: wp.uint64, rays: Rays, packet: wp.int32, near_m: wp.float32
+) -> None: ...
 
 
 @wp.kernel(enable_backward=False)
@@ -193,6 +195,8 @@ def camera_packets(
 
 
 @wp.kernel(enable_backward=False)
-def ray_packets(function: wp.uint64, scene: wp.uint64, rays: Rays, first: wp.int32, near_m: wp.float32) -> None:
+def ray_packets(
+    function: wp.uint64, scene: wp.uint64, arguments: wp.uint64, rays: Rays, first: wp.int32, near_m: wp.float32
+) -> None:
     """First hits of the rays of bundles; one thread per packet."""
-    _ray_packet(function, scene, rays, wp.tid() + first, near_m)
+    _ray_packet(function, scene, arguments, rays, wp.tid() + first, near_m)
