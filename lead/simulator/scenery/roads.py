@@ -30,7 +30,7 @@ _BRIDGE_FROM_M, _DECK_M, _PIER_SPACING_M = 2.2, 0.9, 24.0
 _VERGE = ((0.0, -0.02), (1.3, -0.28), (2.4, -1.2), (3.6, -2.3))
 """Profile from a road's edge outwards: way and height, metres."""
 _VERGE_CHECKS_M, _SAME_LEVEL_M = (0.3, 1.0, 1.8), 1.5
-_OVERLAP_M = 0.01
+_OVERLAP_M, _WIDER_M = 0.01, 0.05
 _WIDE_HALF_M = 0.9
 
 _ASPHALT = Look((88, 88, 91), Material.ASPHALT, Label.ROADS)
@@ -112,7 +112,7 @@ class RoadSurfaces:
             if kind == LaneType.SIDEWALK:
                 lifted = np.where(self._on_driving_lane(part), -0.02, lifted)
                 self._kerbs(builder, part, lifted)
-            add_surface(builder, part, look, lifted)
+            add_surface(builder, part, look, lifted, 0.0 if kind == LaneType.SIDEWALK else _WIDER_M)
         for edge, side in ((self._outermost[pieces.row], 1.0), (self._starts_road[pieces.row], -1.0)):
             self._verges(builder, pieces.take(edge & (high < _BRIDGE_FROM_M)), side)
             self._deck_sides(builder, pieces.take(edge & (high >= _BRIDGE_FROM_M)), side)
@@ -173,11 +173,15 @@ class RoadSurfaces:
                 builder.cylinder([*spot[:2], foot], [*spot[:2], spot[2] - _DECK_M], 0.7, _DECK, sides=12, caps=False)
 
 
-def add_surface(builder: MeshBuilder, pieces: Pieces, look: Look, lift: Array) -> None:
-    """The whole width of pieces, lifted by (k,) metres; neighbours overlap a little, so that no ray slips between."""
+def add_surface(builder: MeshBuilder, pieces: Pieces, look: Look, lift: Array, wider_m: float = 0.0) -> None:
+    """The whole width of pieces, lifted by (k,) metres.
+
+    Neighbours overlap a little, so that no ray slips between. Along the lanes it is more, `wider_m`, because a flat ray
+    goes far in the gap between surfaces of different height.
+    """
     share = _OVERLAP_M / np.maximum(pieces.end_s - pieces.start_s, 0.05)
     pieces = pieces.clipped(-share, 1.0 + share)
-    inner, outer = pieces.edge(-1.0, 0.0, lift), pieces.edge(1.0, 0.0, lift)
+    inner, outer = pieces.edge(-1.0, -wider_m, lift), pieces.edge(1.0, wider_m, lift)
     add_quads(builder, (inner[0], inner[1], outer[1], outer[0]), look)
 
 

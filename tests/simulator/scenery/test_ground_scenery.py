@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 
 from lead.maps.layout import LaneType, MarkColor, MarkKind, SignalKind
 from lead.simulator.rendering.backend import Backend
-from lead.simulator.rendering.scene import ColorStyle, View
+from lead.simulator.rendering.scene import ColorStyle, RayBundle, View
 from lead.simulator.scenery.materials import Label
 from lead.simulator.scenery.roads import SIDEWALK_RISE_M, is_outermost
 from lead.simulator.scenery.strips import TILE_M
@@ -119,6 +119,30 @@ def test_no_grass_on_lanes(shown: Shown, share: float) -> None:
     assert not np.isin(label[driving], (Label.TERRAIN, Label.GROUND, Label.SKY)).any()
     if abs(share) < 0.9:
         assert np.isin(label[driving], ON_ROAD).all()
+
+
+@pytest.mark.parametrize("below_m", [-0.006, -0.003, 0.0, 0.003])
+def test_flat_rays_do_not_slip_between_neighbouring_lanes(shown: Shown, below_m: float) -> None:
+    lanes = between_samples(shown.lanes, np.random.default_rng(3))
+    lanes = lanes[(lanes["lane_type"] == LaneType.DRIVING) & (lanes["junction_id"] < 0) & (lanes["half_width"] > 1.0)]
+    lanes = lanes[:: max(len(lanes) // 150, 1)]
+    index = shown.around.index
+    rays, border_z = [], []
+    for side in (-1.0, 1.0):
+        border = aside(lanes, side * lanes["half_width"])
+        beyond = index.query(aside(lanes, side * (lanes["half_width"] + 0.3)))
+        paved = np.any([index.is_on(beyond, kind) for kind in PAVED], axis=0) & (np.abs(beyond.z - border[:, 2]) < 0.05)
+        for way_m in (-9.0, 9.0):
+            eye = aside(lanes, side * lanes["half_width"] + way_m) + np.array([0.0, 0.0, 1.2])
+            way = border - np.array([0.0, 0.0, below_m]) - eye
+            way /= np.linalg.norm(way, axis=1, keepdims=True)
+            rays += [RayBundle(eye[row], way[None, row].astype(np.float32), 40.0) for row in np.flatnonzero(paved)]
+            border_z.append(border[paved, 2])
+    hits = shown.backend.cast(rays)
+    distance = np.array([hit.distance[0] for hit in hits])
+    height = np.array([ray.origin[2] + ray.directions[0, 2] * way for ray, way in zip(rays, distance, strict=True)])
+    assert len(rays) > 100
+    assert (height - np.concatenate(border_z)).min() > -0.04, "a ray went under the road"
 
 
 def test_sidewalks_rise_above_the_road_by_a_kerb(shown: Shown) -> None:
