@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 
 import carla
+import cv2
+import numpy as np
 import pytest
 
 from lead.agents.registry import create_agent
@@ -77,7 +79,16 @@ def test_drive_starts_a_simulator_scores_films_and_stops_it(tmp_path):
     assert record["route_id"] == "RouteScenario_turn_rep0"
     assert record["scores"]["score_route"] == 100.0
     assert result["entry_status"] == "Finished"
-    assert (tmp_path / "smoke_topdown.mp4").stat().st_size > 20_000
+    film = cv2.VideoCapture(str(tmp_path / "smoke_topdown.mp4"))
+    assert (film.get(cv2.CAP_PROP_FRAME_WIDTH), film.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (1280, 720)
+    assert film.get(cv2.CAP_PROP_FPS) == 10.0
+    assert film.get(cv2.CAP_PROP_FRAME_COUNT) > 30
+    film.set(cv2.CAP_PROP_POS_FRAMES, film.get(cv2.CAP_PROP_FRAME_COUNT) // 2)
+    _, frame = film.read()
+    chase = frame[:, 640:].astype(int)
+    assert chase[:80].mean() > 110, "sky above"
+    assert abs(chase[-80:].mean() - chase[:80].mean()) > 25, "and the road below"
+    assert np.ptp(chase[300:500].reshape(-1, 3), axis=0).max() > 100, "with the ego and the street between"
     assert str(tmp_path / "smoke_topdown.mp4") in done.stdout
     assert not port_is_open(LOOPBACK, port)
     assert our_simulators(port) == []

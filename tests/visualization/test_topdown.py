@@ -11,8 +11,7 @@ from lead.visualization.hud import HudState
 from lead.visualization.map_layers import MapLayers, Mark, Surface
 from lead.visualization.text import draw_text, text_width
 from lead.visualization.topdown import (
-    EGO_COLUMN,
-    EGO_ROW,
+    EGO_PLACE,
     PIXELS_PER_M,
     Box,
     RoadUser,
@@ -36,10 +35,10 @@ def scene(x=100.0, yaw=0.0, users=(), stop_lines=()):
     return Scene(Box(x, 0.0, yaw, 2.4, 0.9), False, users, stop_lines, HUD)
 
 
-def pixel(frame, ahead_m, right_m):
+def pixel(frame, ahead_m, right_m, ego_place=EGO_PLACE):
     """Return the colour at a place relative to the ego, heading upwards."""
-    row = round(EGO_ROW * frame.shape[0] - PIXELS_PER_M * ahead_m)
-    column = round(EGO_COLUMN * frame.shape[1] + PIXELS_PER_M * right_m)
+    row = round(ego_place[1] * frame.shape[0] - PIXELS_PER_M * ahead_m)
+    column = round(ego_place[0] * frame.shape[1] + PIXELS_PER_M * right_m)
     return frame[row, column].astype(int)
 
 
@@ -81,6 +80,17 @@ def test_patch_follows_the_ego_along_the_whole_route():
     for x in range(0, 380, 20):
         frame = drawing.draw(scene(x=float(x)))
         assert close(pixel(frame, 12.0, 0.0), style.ROUTE_ON_ROAD), x
+
+
+def test_size_and_place_of_the_ego_can_be_chosen():
+    marks = [Mark(np.array([(-50.0, 4.0), (450.0, 4.0)]), False, False)]
+    place = (0.75, 0.6)
+    drawing = TopDownRenderer(MapLayers({Surface.ROAD: [ROAD]}, marks), ROUTE, 640, 480, ego_place=place)
+    frame = drawing.draw(scene(users=[(RoadUser.VEHICLE, Box(115.0, 3.0, 0.0, 2.4, 1.0))]))
+    assert frame.shape == (480, 640, 3)
+    assert close(pixel(frame, 0.0, 0.0, place), style.EGO)
+    assert close(pixel(frame, 15.0, 3.0, place), style.VEHICLE)
+    assert close(pixel(frame, 12.0, 0.0, place), style.ROUTE_ON_ROAD)
 
 
 def test_same_scene_gives_the_same_frame():

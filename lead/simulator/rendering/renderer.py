@@ -24,6 +24,8 @@ from lead.simulator.scenery.faces import build_atlas
 if TYPE_CHECKING:
     from lead.simulator.world.world import World
 
+_PLACE_M = 16.0
+
 
 class Renderer:
     """Renders the views and casts the rays of one world.
@@ -61,6 +63,8 @@ class Renderer:
             self._episode = world.episode_id
             self.backend.set_object_actors(_signal_actors(world))
         assert self._tiles is not None
+        # Sensors of one vehicle look from the same few metres: whatever surrounds one surrounds all.
+        near_xy = np.unique(np.round(near_xy / _PLACE_M), axis=0) * _PLACE_M
         self._tiles.show(near_xy, world.present, world.lamps.burning())
         self.instances, lights = self._composer.compose(world, near_xy, VIEW_RADIUS_M)
         environment = environment_from_weather(world.weather, world.elapsed_s)

@@ -56,6 +56,10 @@ class TileField:
         self._kept_bytes = 0
         self._lamp_tile = np.floor(level.lamps[:, :2] / TILE_M).astype(np.int64)
         self._hidden = np.zeros(len(level.boxes), bool)
+        self._lamps_on = np.zeros(len(level.lamps), bool)
+        self._burning: set[TileKey] = set()
+        self._near_xy = np.zeros((0, 2))
+        self._wanted: list[TileKey] = []
         self._horizon = split_by_place(self._surfaces.horizon(), _HORIZON_PARTS)
         for index, part in enumerate(self._horizon):
             backend.set_tile((_HORIZON, index), part, np.zeros(3))
@@ -69,13 +73,18 @@ class TileField:
             lamps_on: bool (m,), street lamps that burn, in the level's order.
         """
         self._take_hidden(~present)
-        burning = {tuple(key) for key in np.unique(self._lamp_tile[lamps_on], axis=0).tolist()}
-        wanted = self._around(near_xy)
-        for key in self._shown.keys() - wanted:
+        if not np.array_equal(lamps_on, self._lamps_on):
+            self._lamps_on = lamps_on.copy()
+            self._burning = {(int(i), int(j)) for i, j in np.unique(self._lamp_tile[lamps_on], axis=0)}
+        burning = self._burning
+        if not np.array_equal(near_xy, self._near_xy):
+            self._near_xy, self._wanted = near_xy.copy(), sorted(self._around(near_xy))
+        wanted = self._wanted
+        for key in self._shown.keys() - set(wanted):
             self._backend.drop_tile(key)
             del self._shown[key]
         started_s = time.monotonic()
-        for key in sorted(wanted):
+        for key in wanted:
             state = 1 << LampChannel.STREET if key in burning else 0
             if key not in self._shown:
                 self._backend.set_tile(key, self._mesh(key), np.array([*key, 0.0]) * TILE_M, state)
@@ -110,7 +119,7 @@ class TileField:
     def _around(self, near_xy: NDArray[np.float64]) -> set[TileKey]:
         """Tiles that reach into the view radius of some point."""
         wanted: set[TileKey] = set()
-        for x, y in np.unique(np.floor(near_xy), axis=0).tolist():
+        for x, y in near_xy.tolist():
             low_i, high_i = (int(np.floor((x + way) / TILE_M)) for way in (-VIEW_RADIUS_M, VIEW_RADIUS_M))
             low_j, high_j = (int(np.floor((y + way) / TILE_M)) for way in (-VIEW_RADIUS_M, VIEW_RADIUS_M))
             for i in range(low_i, high_i + 1):

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_CHANNELS = 4096
 _MAX_POINTS_PER_SECOND = 100_000_000
+_KEPT_PATTERNS = 8
 SEMANTIC_POINT = np.dtype(
     [("xyz", "<f4", 3), ("cos_incidence", "<f4"), ("actor_id", "<u4"), ("label", "<u4")], align=False
 )
@@ -37,7 +38,9 @@ class _RotatingLidar(RaySensor):
         self._cos_elevation, self._sin_elevation = np.cos(elevation), np.sin(elevation)
         self._phase_deg = 0.0
         self._warned = False
-        self._channel = np.zeros(0, np.int64)  # of the rays that were fired in this tick
+        # Numbers of the rays that were fired in this tick, channel by channel, and how many a channel has.
+        self._fired, self._per_channel = np.zeros(0, np.intp), 1
+        self._patterns: dict[tuple[float, int, float], NDArray[np.float32]] = {}
 
     def _aim(self, context: SensorContext) -> RayBundle | None:
         # Half away from zero, as the original rounds; the tick, not the time since the last output, sets the
@@ -49,16 +52,13 @@ class _RotatingLidar(RaySensor):
                 self._warned = True
             return None
         directions = self._fire(per_channel, context.dt_s)
-        kept = self._fired(len(directions))
-        self._channel = np.repeat(np.arange(self.channels), per_channel)
-        if kept is not None:
-            directions, self._channel = directions[kept], self._channel[kept]
-        return RayBundle(context.location, directions, self.range_m, context.rotation)
+        self._fired, self._per_channel = self._choose(len(directions)), per_channel
+        return RayBundle(context.location, directions[self._fired], self.range_m, context.rotation)
 
     def _pack(self, context: SensorContext, elapsed_s: float, bundle: RayBundle, hits: RayHits) -> bytes:
         seen = np.flatnonzero(np.isfinite(hits.distance))
-        points, seen = self._points(bundle.directions[seen], hits.take(seen), seen)
-        counts = np.bincount(self._channel[seen], minlength=self.channels).astype("<u4")
+        points, seen = self._points(bundle.directions, hits, seen)
+        counts = np.bincount(self._fired[seen] // self._per_channel, minlength=self.channels).astype("<u4")
         angle = np.array([math.radians(self._phase_deg)], dtype="<f4")
         return angle.tobytes() + np.array([self.channels], dtype="<u4").tobytes() + counts.tobytes() + points
 
@@ -66,24 +66,34 @@ class _RotatingLidar(RaySensor):
         """Unit vectors of this tick's rays in the sensor frame, channel by channel; advances the phase."""
         fov = self._horizontal_fov_deg
         sweep = self._frequency_hz * fov * dt_s
-        azimuth = np.fmod(self._phase_deg + np.arange(per_channel) * (sweep / per_channel), fov) - fov / 2.0
-        self._phase_deg = math.fmod(self._phase_deg + sweep, fov)
-        azimuth = np.radians(azimuth)
+        start = self._phase_deg
+        self._phase_deg = math.fmod(start + sweep, fov)
+        key = start, per_channel, sweep
+        if key not in self._patterns:  # a lidar that turns evenly repeats itself after some ticks
+            if len(self._patterns) >= _KEPT_PATTERNS:
+                self._patterns.clear()
+            azimuth = np.fmod(start + np.arange(per_channel) * (sweep / per_channel), fov) - fov / 2.0
+            self._patterns[key] = self._pattern(np.radians(azimuth))
+        return self._patterns[key]
+
+    def _pattern(self, azimuth: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Unit vectors of all channels at azimuths in radians."""
+        per_channel = len(azimuth)
         directions = np.empty((self.channels, per_channel, 3), dtype=np.float32)
         directions[..., 0] = self._cos_elevation[:, None] * np.cos(azimuth)
         directions[..., 1] = self._cos_elevation[:, None] * np.sin(azimuth)
         directions[..., 2] = self._sin_elevation[:, None]
         return directions.reshape(-1, 3)
 
-    def _fired(self, count: int) -> NDArray[np.intp] | None:
-        """Indices of the rays that are traced at all; None for all."""
-        return None
+    def _choose(self, count: int) -> NDArray[np.intp]:
+        """Numbers of the rays that are traced at all."""
+        return np.arange(count)
 
     @abstractmethod
     def _points(
         self, directions: NDArray[np.float32], hits: RayHits, seen: NDArray[np.intp]
     ) -> tuple[bytes, NDArray[np.intp]]:
-        """Records of the hits, and those of ``seen`` (ray numbers) that survived."""
+        """Records of the rays that were ``seen`` again, and those of them that survived."""
 
 
 class Lidar(_RotatingLidar):
@@ -97,21 +107,21 @@ class Lidar(_RotatingLidar):
         self._zero_intensity = self._float("dropoff_zero_intensity", low=0.0, high=1.0)
         self._noise_stddev_m = self._float("noise_stddev", low=0.0)
 
-    def _fired(self, count: int) -> NDArray[np.intp] | None:
+    def _choose(self, count: int) -> NDArray[np.intp]:
         if self._general_rate == 0.0:
-            return None
+            return super()._choose(count)
         return np.flatnonzero(self._rng.random(count, dtype=np.float32) >= self._general_rate)
 
     def _points(
         self, directions: NDArray[np.float32], hits: RayHits, seen: NDArray[np.intp]
     ) -> tuple[bytes, NDArray[np.intp]]:
-        intensity = np.exp(np.float32(-self._attenuation) * hits.distance)
-        distance = hits.distance
+        distance = hits.distance[seen]
+        intensity = np.exp(np.float32(-self._attenuation) * distance)
         if self._noise_stddev_m > 0.0:
             noise = self._rng.standard_normal(len(seen), dtype=np.float32)
             distance = distance + np.float32(self._noise_stddev_m) * noise
         records = np.empty((len(seen), 4), dtype="<f4")
-        np.multiply(directions, distance[:, None], out=records[:, :3])
+        np.multiply(directions[seen], distance[:, None], out=records[:, :3])
         records[:, 3] = intensity
         if self._zero_intensity > 0.0 and self._intensity_limit > 0.0:
             slope = np.float32(self._zero_intensity / self._intensity_limit)
@@ -129,7 +139,8 @@ class SemanticLidar(_RotatingLidar):
         self, directions: NDArray[np.float32], hits: RayHits, seen: NDArray[np.intp]
     ) -> tuple[bytes, NDArray[np.intp]]:
         records = np.zeros(len(seen), dtype=SEMANTIC_POINT)
-        records["xyz"] = directions * hits.distance[:, None]
+        hits = hits.take(seen)
+        records["xyz"] = directions[seen] * hits.distance[:, None]
         records["cos_incidence"] = hits.cos_incidence
         records["label"] = hits.label
         on_level = (hits.object_id & LEVEL_OBJECT_BIT) != 0

@@ -61,11 +61,10 @@ class SensorSuite:
 
     def measure(self, wanted: Callable[[int], bool], pack_event: EventPacker) -> Iterator[tuple[Actor, bytes]]:
         """Packets of this frame from the sensors whose stream is ``wanted``."""
-        due = [
-            self._placed(actor) for actor in self._actors.values() if wanted(actor.stream_id) and self._speaks(actor)
-        ]
-        if not due:
+        speaking = [actor for actor in self._actors.values() if wanted(actor.stream_id) and self._speaks(actor)]
+        if not speaking:
             return
+        due = self._placed(speaking)
         looking = [one for one in due if isinstance(one.sensor, _LOOKING)]
         if looking:
             self._world.renderer.prepare(self._world, np.stack([one.location[:2] for one in looking]))
@@ -95,11 +94,17 @@ class SensorSuite:
             return True
         return bool(parent.table.records["state"][parent.row] != ActorState.DORMANT)
 
-    def _placed(self, actor: Actor) -> _Due:
-        assert actor.table is not None and actor.sensor is not None
-        location = actor.table.column("position")[actor.row].copy()
-        rotation_deg = actor.table.column("rotation_deg")[actor.row].copy()
-        return _Due(actor, actor.sensor, location, rotation_deg, rotation_matrices(*rotation_deg))
+    def _placed(self, actors: Sequence[Actor]) -> list[_Due]:
+        """Where sensors are."""
+        places, turns = [], []
+        for actor in actors:
+            assert actor.table is not None
+            places.append(actor.table.column("position")[actor.row])
+            turns.append(actor.table.column("rotation_deg")[actor.row])
+        location, rotation_deg = np.array(places), np.array(turns)
+        rotation = rotation_matrices(*rotation_deg.T)
+        rows = zip(actors, location, rotation_deg, rotation, strict=True)
+        return [_Due(actor, actor.sensor, *pose) for actor, *pose in rows if actor.sensor is not None]
 
     def _pictures(self, cameras: Sequence[_Due]) -> dict[int, Picture]:
         """What cameras see, by actor id."""
@@ -112,8 +117,10 @@ class SensorSuite:
             assert isinstance(one.sensor, Camera)
             optics = one.sensor.optics
             view = View(one.location, one.rotation, optics.width_px, optics.height_px, optics.fov_deg)
-            location, rotation = self._pose_before(one)
-            before = replace(view, location=location, rotation=rotation)
+            before = view
+            if "flow" in one.sensor.needs:
+                location, rotation = self._pose_before(one)
+                before = replace(view, location=location, rotation=rotation)
             requests.append(Request(view, before, one.sensor.needs))
         pictures = share(self._world.renderer, requests)
         return {one.actor.id: picture for one, picture in zip(cameras, pictures, strict=True)}
