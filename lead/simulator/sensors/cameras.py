@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,11 +71,12 @@ class Camera(Sensor):
     def _measure(self, context: SensorContext, elapsed_s: float) -> bytes:
         if context.picture is None:
             raise RuntimeError(f"nothing was rendered for {self.blueprint_id}")
-        return self._header + self._pixels(context.picture, context)
+        # One copy: images are what the simulator moves most of.
+        return b"".join((self._header, self._pixels(context.picture, context).data))
 
-    def _pixels(self, picture: Picture, context: SensorContext) -> bytes:
-        """Body of the image."""
-        raise NotImplementedError
+    @abstractmethod
+    def _pixels(self, picture: Picture, context: SensorContext) -> NDArray[Any]:
+        """Body of the image, C-contiguous."""
 
 
 class RgbCamera(Camera):
@@ -83,29 +86,29 @@ class RgbCamera(Camera):
         super().__init__(blueprint_id, attributes, rng)
         self.needs = frozenset({self.style})
 
-    def _pixels(self, picture: Picture, context: SensorContext) -> bytes:
-        return picture.color(self.style).tobytes()
+    def _pixels(self, picture: Picture, context: SensorContext) -> NDArray[Any]:
+        return picture.color(self.style)
 
 
 class DepthCamera(Camera):
     """``sensor.camera.depth``: along the optical axis."""
 
-    def _pixels(self, picture: Picture, context: SensorContext) -> bytes:
-        return picture.encoded("depth").tobytes()
+    def _pixels(self, picture: Picture, context: SensorContext) -> NDArray[Any]:
+        return picture.encoded("depth")
 
 
 class SemanticCamera(Camera):
     """``sensor.camera.semantic_segmentation``."""
 
-    def _pixels(self, picture: Picture, context: SensorContext) -> bytes:
-        return picture.encoded("semantic").tobytes()
+    def _pixels(self, picture: Picture, context: SensorContext) -> NDArray[Any]:
+        return picture.encoded("semantic")
 
 
 class InstanceCamera(Camera):
     """``sensor.camera.instance_segmentation``: classes and the lower 16 bits of actor ids."""
 
-    def _pixels(self, picture: Picture, context: SensorContext) -> bytes:
-        return picture.encoded("instance").tobytes()
+    def _pixels(self, picture: Picture, context: SensorContext) -> NDArray[Any]:
+        return picture.encoded("instance")
 
 
 class NormalsCamera(Camera):
@@ -115,8 +118,8 @@ class NormalsCamera(Camera):
         super().__init__(blueprint_id, attributes, rng)
         self.needs = frozenset({"normals"})
 
-    def _pixels(self, picture: Picture, context: SensorContext) -> bytes:
-        return encode.normal_pixels(picture.normals()).tobytes()
+    def _pixels(self, picture: Picture, context: SensorContext) -> NDArray[Any]:
+        return encode.normal_pixels(picture.normals())
 
 
 class FlowCamera(Camera):
@@ -126,8 +129,8 @@ class FlowCamera(Camera):
         super().__init__(blueprint_id, attributes, rng)
         self.needs = frozenset({"flow"})
 
-    def _pixels(self, picture: Picture, context: SensorContext) -> bytes:
-        return encode.flow_pixels(picture.flow()).tobytes()
+    def _pixels(self, picture: Picture, context: SensorContext) -> NDArray[Any]:
+        return encode.flow_pixels(picture.flow())
 
 
 class DvsCamera(Camera):
@@ -147,6 +150,6 @@ class DvsCamera(Camera):
             rng=rng,
         )
 
-    def _pixels(self, picture: Picture, context: SensorContext) -> bytes:
+    def _pixels(self, picture: Picture, context: SensorContext) -> NDArray[Any]:
         brightness: NDArray[np.float32] = encode.luminance(picture.color(self.style))
-        return self._events.watch(brightness, context.time_s).tobytes()
+        return self._events.watch(brightness, context.time_s)
