@@ -22,6 +22,7 @@ from lead.simulator.rendering.backends.frame import WarpFrame, tiled_order
 from lead.simulator.rendering.backends.limits import FIRST_INSTANCE, FIRST_THREAD
 from lead.simulator.rendering.backends.pool import Placement, TrianglePool
 from lead.simulator.rendering.backends.rays import RayBuffers
+from lead.simulator.rendering.backends.transfer import Reader, upload
 from lead.simulator.rendering.environment import Environment
 from lead.simulator.rendering.kernels import passes
 from lead.simulator.rendering.kernels.air import Tables, pack_environment
@@ -71,8 +72,8 @@ class WarpBackend(ABC):
         self.generation = 0
         """Rises with every change of the scene; frames of former generations are stale."""
         self._rows_changed = True
+        self.read = Reader(device).read
         self._rays = RayBuffers(device, self.read)
-        self._staging: wp.array | None = None
         self._curves: dict[float, wp.array] = {}
         self._orders: dict[tuple[int, int, int], tuple[wp.array, wp.array]] = {}
 
@@ -147,7 +148,7 @@ class WarpBackend(ABC):
             rows: NDArray[Any] = np.zeros(len(lights), LIGHT_DTYPE)
             for name in ("position", "direction", "color", "cos_inner", "cos_outer", "range_m"):
                 rows[name] = getattr(lights, name)
-            self.lights = wp.array(rows, dtype=Light, device=self.device)
+            self.lights = upload(rows, Light, self.device)
         self._touch()
 
     def _update_instances(self, instances: Instances) -> None:
@@ -178,9 +179,7 @@ class WarpBackend(ABC):
         if not self._rows_changed:
             return
         self._rows_changed = False
-        if len(self.slots) != len(self._rows):
-            self.slots = wp.zeros(len(self._rows), dtype=Slot, device=self.device)
-        self.slots.assign(self._rows)
+        self.slots = upload(self._rows, Slot, self.device)
         self._commit()
 
     # -- rays ----------------------------------------------------------------------------------------------------
@@ -227,19 +226,6 @@ class WarpBackend(ABC):
                 wp.array(order, dtype=wp.int32, device=self.device),
             )
         return self._orders[key]
-
-    def read(self, values: wp.array) -> NDArray[Any]:
-        """An array of the device as numpy; on the CPU the same memory."""
-        if not self.on_cuda:
-            return np.asarray(values.numpy())
-        size = values.size * wp.types.type_size_in_bytes(values.dtype)
-        if self._staging is None or self._staging.size < size:
-            # Copies from a GPU into ordinary memory are several times slower.
-            self._staging = wp.empty(2 * size, dtype=wp.uint8, device="cpu", pinned=True)
-        target = wp.array(ptr=self._staging.ptr, dtype=values.dtype, shape=values.shape, device="cpu")
-        wp.copy(target, values)
-        wp.synchronize_device(self.device)
-        return np.array(target.numpy())
 
     def identify(self, hits: Hits, count: int, miss_label: int) -> tuple[wp.array, wp.array, wp.array]:
         """Label, object and instance arrays of hits."""

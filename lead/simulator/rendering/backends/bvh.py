@@ -16,6 +16,7 @@ from lead.simulator.rendering.backends.limits import (
     SHADOW_DEPTH_M,
     SHADOW_FAR_M,
 )
+from lead.simulator.rendering.backends.transfer import upload
 from lead.simulator.rendering.kernels import bvh
 from lead.simulator.rendering.kernels.structs import Cameras, Hits, Rays
 from lead.simulator.rendering.scene import FAR_M, NEAR_M, Instances
@@ -91,7 +92,7 @@ class BvhBackend(WarpBackend):
             rows = np.zeros(1, _PLACED_DTYPE)
             rows["member"]["mesh"], rows["member"]["to_local"] = self._nothing.id, np.eye(3)
             rows["low"] = rows["high"] = _NOWHERE_M
-        self._scene.member = wp.array(np.ascontiguousarray(rows["member"]), dtype=bvh.Member, device=self.device)
+        self._scene.member = upload(rows["member"], bvh.Member, self.device)
         low, high = (
             wp.array(np.ascontiguousarray(rows[side]), dtype=wp.vec3, device=self.device) for side in ("low", "high")
         )

@@ -10,6 +10,7 @@ import warp as wp
 from numpy.typing import NDArray
 
 from lead.simulator.rendering.backends.limits import EXTRA_SAMPLES, FIRST_THREAD, MAX_PIXELS
+from lead.simulator.rendering.backends.transfer import upload
 from lead.simulator.rendering.kernels import passes
 from lead.simulator.rendering.kernels.structs import CAMERA_DTYPE, Camera, Cameras, Hits, Samples
 from lead.simulator.rendering.scene import ColorStyle, GroundTruth, ImageKind, View
@@ -79,7 +80,7 @@ def _cameras(
     records: NDArray[Any] = np.zeros(len(views), CAMERA_DTYPE)
     for row, view in zip(records, views, strict=True):
         row["position"], row["rotation"], row["per_px"] = view.location, view.rotation, 1.0 / view.focal_px
-    cameras.view = wp.array(records, dtype=Camera, device=device)
+    cameras.view = upload(records, Camera, device)
     cameras.width, cameras.height = views[0].width_px, views[0].height_px
     cameras.first_row, cameras.rows = first_row, rows
     cameras.pixel, cameras.store, cameras.count = pixel, store, count

@@ -9,7 +9,8 @@ import numpy as np
 import warp as wp
 from numpy.typing import NDArray
 
-from lead.simulator.rendering.kernels.structs import BUNDLE_DTYPE, Bundle, RayHit, Rays
+from lead.simulator.rendering.backends.transfer import upload
+from lead.simulator.rendering.kernels.structs import BUNDLE_DTYPE, RAY_HIT_DTYPE, Bundle, RayHit, Rays
 from lead.simulator.rendering.scene import RayBundle
 
 _LEAST = 256
@@ -22,7 +23,7 @@ _KINDS = {
     "hit": RayHit,
 }
 
-Read = Callable[[wp.array], NDArray[Any]]
+Read = Callable[[wp.array, Any], NDArray[Any]]
 
 
 class RayBuffer:
@@ -52,14 +53,14 @@ class RayBuffer:
             self._directions[first : first + len(bundle.directions)] = bundle.directions
             first += len(bundle.directions)
         data = self.data
-        data.bundle = wp.array(rows, dtype=Bundle, device=data.direction.device)
+        data.bundle = upload(rows, Bundle, data.direction.device)
         data.bundles, data.count = len(bundles), first
         if data.direction.device.is_cuda:
             wp.copy(data.direction, self._staging, count=first)
 
     def hits(self, count: int) -> NDArray[Any]:
         """A copy of the first hits, `RayHit` as structured array."""
-        return np.array(self._read(self.data.hit[:count]))
+        return np.array(self._read(self.data.hit[:count], RAY_HIT_DTYPE))
 
 
 class RayBuffers:
