@@ -40,11 +40,11 @@ test: test-0915 test-main  ## fast test suite, with both CARLA clients where Pyt
 
 test-main: dev towns
 	@echo "== tests (fast suite)"
-	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadfile -m "not slow" $(PYTEST_ARGS)
+	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadfile --max-worker-restart 0 -m "not slow" $(PYTEST_ARGS)
 
 test-all: dev towns test-0915  ## every test, also the slow ones
 	@echo "== tests (all)"
-	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
 
 test-0915: dev towns  ## client tests with the CARLA 0.9.15 client (needs Python 3.10)
 	@python310="$$($(call find_python,3.10,$(PYTHON_310)))"; \

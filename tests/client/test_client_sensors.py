@@ -73,13 +73,12 @@ def test_every_sensor_delivers_every_frame(stage: Stage, car: carla.Vehicle) -> 
 
 
 def test_a_tick_right_after_listening_reaches_every_listener(stage: Stage, car: carla.Vehicle) -> None:
-    for _ in range(10):
+    for _ in range(3):
         sensors = [stage.spawn("sensor.other.imu", MOUNT, car) for _ in range(8)]
         recorders = [Recorder(sensor) for sensor in sensors]
         frame = stage.tick()
         for recorder in recorders:
             assert recorder.next().frame == frame
-            recorder.sensor.stop()
 
 
 @pytest.mark.parametrize("kind", ["rgb", "semantic_segmentation", "depth", "instance_segmentation"])
