@@ -74,7 +74,6 @@ class WarpBackend(ABC):
         self._rows_changed = True
         self.read = Reader(device).read
         self._rays = RayBuffers(device, self.read)
-        self.no_samples = self.new_samples(1)
         self._curves: dict[float, wp.array] = {}
         self._orders: dict[tuple[int, int, int], tuple[wp.array, wp.array]] = {}
 

@@ -42,12 +42,6 @@ class _Band:
         backend.trace_cameras(self.cameras, self.hits, shadows and backend.casts_shadows)
         self._samples: Samples | None = None
 
-    def room_for_samples(self) -> Samples:
-        """Attributes of the hits, which whoever asks fills in."""
-        if self._samples is None:
-            self._samples = self.backend.new_samples(self.count)
-        return self._samples
-
     def samples(self) -> Samples:
         """Attributes of the hits."""
         backend = self.backend
@@ -199,35 +193,23 @@ class WarpFrame:
     def _colored(self, band: _Band, style: ColorStyle) -> Array:
         backend = self._backend
         pixels = wp.empty(band.count, dtype=wp.uint32, device=backend.device)
+        self._shade(band.cameras, band.count, band.hits, style, pixels)
         if self._antialias:
-            samples = band.room_for_samples()
-            self._shade(band.cameras, band.count, band.hits, style, pixels, samples)
-            self._smooth(band, samples, style, pixels)
-        else:
-            self._shade(band.cameras, band.count, band.hits, style, pixels)
+            self._smooth(band, style, pixels)
         return backend.read(pixels).view(np.uint8).reshape(-1, 4)
 
-    def _shade(
-        self,
-        cameras: Cameras,
-        count: int,
-        hits: Hits,
-        style: ColorStyle,
-        pixels: wp.array,
-        samples: Samples | None = None,
-    ) -> None:
+    def _shade(self, cameras: Cameras, count: int, hits: Hits, style: ColorStyle, pixels: wp.array) -> None:
         backend = self._backend
         inputs = [cameras, FIRST_THREAD, backend.environment, backend.tables, backend.lights, backend.light_count]
         inputs += [backend.pool.data, backend.slots, hits]
-        inputs += [backend.curve(style.gamma), style.exposure, int(style.effects)]
-        inputs += [int(samples is not None), samples or backend.no_samples, pixels]
+        inputs += [backend.curve(style.gamma), style.exposure, int(style.effects), pixels]
         backend.launch(passes.colors, count, inputs)
 
-    def _smooth(self, band: _Band, samples: Samples, style: ColorStyle, pixels: wp.array) -> None:
+    def _smooth(self, band: _Band, style: ColorStyle, pixels: wp.array) -> None:
         """Look at edge pixels again with more rays, and average."""
         backend, device = self._backend, self._backend.device
         flags = wp.empty(band.count, dtype=wp.int32, device=device)
-        inputs = [self._views[0].width_px, band.rows, FIRST_THREAD, band.hits, samples, flags]
+        inputs = [self._views[0].width_px, band.rows, FIRST_THREAD, band.hits, band.samples(), flags]
         backend.launch(passes.edges, band.count, inputs)
         place = wp.empty(band.count, dtype=wp.int32, device=device)
         wp.utils.array_scan(flags, place)

@@ -87,25 +87,9 @@ def _seen(
     return surface
 
 
-@wp.func
-def _keep(
-    triangles: Triangles, slots: wp.array(dtype=Slot), hits: Hits, target: wp.int32, surface: Surface, samples: Samples
-) -> None:
-    """Notes what edges are found by."""
-    samples.normal[target] = surface.normal
-    samples.albedo[target] = surface.albedo
-    info = triangles.info[slots[hits.slot[target]].first_triangle + hits.face[target]] & wp.uint32(65535)
-    samples.info[target] = info | (wp.uint32(int(surface.lit)) << wp.uint32(16))
-
-
 @wp.kernel(enable_backward=False)
 def attributes(
-    cameras: Cameras,
-    first: wp.int32,
-    triangles: Triangles,
-    slots: wp.array(dtype=Slot),
-    hits: Hits,
-    samples: Samples,
+    cameras: Cameras, first: wp.int32, triangles: Triangles, slots: wp.array(dtype=Slot), hits: Hits, samples: Samples
 ) -> None:
     """Normal, albedo and material of what was hit."""
     sample = wp.tid() + first
@@ -117,7 +101,10 @@ def attributes(
     else:
         direction = sample_direction(cameras, sample)
         surface = _seen(triangles, slots, slot, hits.face[target], hits.weights[target], direction)
-        _keep(triangles, slots, hits, target, surface, samples)
+        samples.normal[target] = surface.normal
+        samples.albedo[target] = surface.albedo
+        label = triangles.info[slots[slot].first_triangle + hits.face[target]] & wp.uint32(65535)
+        samples.info[target] = label | (wp.uint32(int(surface.lit)) << wp.uint32(16))
 
 
 @wp.func
@@ -227,11 +214,9 @@ def colors(
     curve: wp.array(dtype=wp.uint32),
     exposure: wp.float32,
     effects: wp.int32,
-    keep: wp.int32,
-    samples: Samples,
     pixels: wp.array(dtype=wp.uint32),
 ) -> None:
-    """Display colours, packed as blue, green, red, alpha; fills in the samples too if `keep` is not 0."""
+    """Display colours, packed as blue, green, red, alpha."""
     sample = wp.tid() + first
     pixel = cameras.pixel[sample]
     target = cameras.store[sample]
@@ -241,13 +226,8 @@ def colors(
     radiance = wp.vec3(0.0, 0.0, 0.0)
     if slot < 0:
         radiance = sky(environment, tables, wp.normalize(direction))
-        if keep != 0:
-            samples.info[target] = NO_SURFACE
-            samples.normal[target] = wp.vec3(0.0, 0.0, 0.0)
     else:
         surface = _seen(triangles, slots, slot, hits.face[target], hits.weights[target], direction)
-        if keep != 0:
-            _keep(triangles, slots, hits, target, surface, samples)
         radiance = shade(
             environment,
             tables,
