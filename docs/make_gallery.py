@@ -56,10 +56,10 @@ def view_from(location: NDArray[np.float64], rotation_deg: tuple[float, float, f
     return View(np.asarray(location, np.float64), rotation_matrices(*rotation_deg), *VIEW_PX, fov_deg)
 
 
-def picture(world: World, view: View, fov_exposure: float = 1.0) -> Image:
+def picture(world: World, view: View) -> Image:
     """BGR colour image of a view."""
     world.renderer.prepare(world, view.location[None, :2])
-    bgra = world.renderer.render([view]).color(ColorStyle(exposure=fov_exposure))[0]
+    bgra = world.renderer.render([view]).color(ColorStyle())[0]
     return np.ascontiguousarray(bgra[..., :3])
 
 

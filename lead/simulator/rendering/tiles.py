@@ -60,9 +60,10 @@ class TileField:
         self._burning: set[TileKey] = set()
         self._near_xy = np.zeros((0, 2))
         self._wanted: list[TileKey] = []
-        self._horizon = split_by_place(self._surfaces.horizon(), _HORIZON_PARTS)
-        for index, part in enumerate(self._horizon):
-            backend.set_tile((_HORIZON, index), part, np.zeros(3))
+        parts = split_by_place(self._surfaces.horizon(), _HORIZON_PARTS)
+        self._horizon = [(_HORIZON, index) for index in range(len(parts))]
+        for key, part in zip(self._horizon, parts, strict=True):
+            backend.set_tile(key, part, np.zeros(3))
 
     def show(self, near_xy: NDArray[np.float64], present: NDArray[np.bool_], lamps_on: NDArray[np.bool_]) -> None:
         """Show the tiles around some points.
@@ -97,9 +98,7 @@ class TileField:
 
     def close(self) -> None:
         """Take all tiles from the back end."""
-        for index in range(len(self._horizon)):
-            self._backend.drop_tile((_HORIZON, index))
-        for key in self._shown:
+        for key in (*self._horizon, *self._shown):
             self._backend.drop_tile(key)
         self._shown.clear()
 
