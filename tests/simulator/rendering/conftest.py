@@ -1,4 +1,4 @@
-"""Every back end that works on this machine, fresh for each test."""
+"""Every back end that works on this machine, fresh for each test; and a town whose scenery is made once a file."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import importlib.util
 from collections.abc import Iterator
 
 import pytest
+from rendering_support import town_map
 
 from lead.errors import LeadError
 from lead.simulator.rendering.backend import Backend
 from lead.simulator.rendering.select import choose_backend
+from lead.simulator.world.world import World
 
 
 def opened(kind: str) -> Backend:
@@ -38,3 +40,19 @@ def one_backend() -> Iterator[Backend]:
     made = choose_backend("auto", threads=2)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def town() -> Iterator[World]:
+    """Town02."""
+    made = World(town_map("Town02"))
+    yield made
+    made.renderer.close()
+
+
+@pytest.fixture
+def world(town: World) -> Iterator[World]:
+    """The town, without what the test put into it afterwards."""
+    yield town
+    for actor_id in sorted(town.actors, reverse=True):
+        town.destroy(actor_id)

@@ -243,3 +243,13 @@ def numbers_of(body: bytes) -> NDArray[np.int64]:
     """(h, w) object numbers of an instance camera's packet."""
     pixels = pixels_of(body).astype(np.int64)
     return pixels[..., 1] + 256 * pixels[..., 0]
+
+
+def parked(world: World) -> Actor:
+    """A car at rest at the first spawn point."""
+    row = world.town.spawn_points[0]
+    actor = try_spawn(world, "vehicle.lincoln.mkz_2020", row[:3], row[3:])
+    assert actor is not None
+    for _ in range(20):
+        world.tick(STEP_S)
+    return actor

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from rendering_support import STEP_S, measured, mount, pixels_of, town_map, try_spawn
+from rendering_support import STEP_S, measured, mount, parked, pixels_of
 
 from lead.simulator.scenery.materials import LampChannel
 from lead.simulator.world.actors import Actor
@@ -18,31 +18,17 @@ SIZE = {"image_size_x": 200, "image_size_y": 120}
 LOW_BEAM, HIGH_BEAM = 1 << LampChannel.LOW_BEAM, 1 << LampChannel.HIGH_BEAM
 
 
-@pytest.fixture(scope="module")
-def town() -> Iterator[World]:
-    made = World(town_map("Town02"))
-    yield made
-    made.renderer.close()
-
-
 @pytest.fixture
-def world(town: World) -> Iterator[World]:
-    """The town by night, without what the test put into it afterwards."""
-    town.weather = presets()["ClearNight"]
-    yield town
-    town.weather = WeatherParameters()
-    for actor_id in sorted(town.actors, reverse=True):
-        town.destroy(actor_id)
+def world(world: World) -> Iterator[World]:
+    """The town by night."""
+    world.weather = presets()["ClearNight"]
+    yield world
+    world.weather = WeatherParameters()
 
 
 @pytest.fixture
 def car(world: World) -> Actor:
-    row = world.town.spawn_points[0]
-    actor = try_spawn(world, "vehicle.lincoln.mkz_2020", row[:3], row[3:])
-    assert actor is not None
-    for _ in range(20):
-        world.tick(STEP_S)
-    return actor
+    return parked(world)
 
 
 def shot(world: World, camera: Actor) -> np.ndarray:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from rendering_support import (
@@ -15,7 +13,6 @@ from rendering_support import (
     numbers_of,
     project,
     rays_of,
-    town_map,
     try_spawn,
     view_from,
 )
@@ -27,21 +24,6 @@ from lead.simulator.world.world import World
 
 SIZE_PX = (160, 96)
 SIZE = {"image_size_x": SIZE_PX[0], "image_size_y": SIZE_PX[1], "fov": 90}
-
-
-@pytest.fixture(scope="module")
-def town() -> Iterator[World]:
-    made = World(town_map("Town02"))
-    yield made
-    made.renderer.close()
-
-
-@pytest.fixture
-def world(town: World) -> Iterator[World]:
-    """The town, without what the test put into it afterwards."""
-    yield town
-    for actor_id in sorted(town.actors, reverse=True):
-        town.destroy(actor_id)
 
 
 def sensor_view(sensor: Actor) -> View:

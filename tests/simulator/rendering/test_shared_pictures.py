@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rendering_support import STEP_S, measured, mount, pixels_of, town_map, try_spawn, view_from
+from rendering_support import STEP_S, measured, mount, parked, pixels_of, town_map, view_from
 
 from lead.simulator.rendering.backend import Backend, Frame
 from lead.simulator.rendering.pictures import Request, share
@@ -64,22 +64,6 @@ class CountingBackend:
         self.asked.clear()
 
 
-@pytest.fixture(scope="module")
-def town() -> Iterator[World]:
-    """A town whose scenery is made once."""
-    made = World(town_map("Town02"))
-    yield made
-    made.renderer.close()
-
-
-@pytest.fixture
-def world(town: World) -> Iterator[World]:
-    """The town, without what the test put into it afterwards."""
-    yield town
-    for actor_id in sorted(town.actors, reverse=True):
-        town.destroy(actor_id)
-
-
 @pytest.fixture
 def fresh() -> World:
     """A world that has not rendered anything yet."""
@@ -97,16 +81,6 @@ def counting(world: World) -> Iterator[CountingBackend]:
     world.renderer.backend = wrapper = CountingBackend(real)
     yield wrapper
     world.renderer.backend = real
-
-
-def parked(world: World) -> Actor:
-    """A car at rest."""
-    row = world.town.spawn_points[0]
-    actor = try_spawn(world, "vehicle.lincoln.mkz_2020", row[:3], row[3:])
-    assert actor is not None
-    for _ in range(20):
-        world.tick(STEP_S)
-    return actor
 
 
 def test_all_camera_kinds_of_one_pose_share_one_view(world: World, car: Actor, counting: CountingBackend) -> None:
