@@ -6,7 +6,7 @@ import functools
 
 import carla
 from api_table import V15, V16, Bench, as_carla
-from client_support import EGO_TYPE, ahead, free_port, lifted, planar_distance, speed_of
+from client_support import EGO_TYPE, TrafficManagerWaker, ahead, free_port, lifted, planar_distance, speed_of
 
 IN_THE_CLIENT = "in the client"
 HUNDRED_TICKS = 100
@@ -18,6 +18,7 @@ def manager_of(client: carla.Client) -> carla.TrafficManager:
     manager = client.get_trafficmanager(free_port())
     manager.set_synchronous_mode(True)
     manager.set_random_device_seed(3)
+    TrafficManagerWaker(manager.get_port()).__enter__()  # for the life of the process
     return manager
 
 

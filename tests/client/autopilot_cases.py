@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import carla
 import numpy as np
 import pytest
-from client_support import Stage, free_port, planar_distance, speed_of, straight_road
+from client_support import Stage, TrafficManagerWaker, free_port, planar_distance, speed_of, straight_road
 
 CAR = "vehicle.tesla.model3"
 
@@ -20,7 +20,8 @@ def shared_manager(client: carla.Client) -> Iterator[carla.TrafficManager]:
     """The one Traffic Manager of this process; it stays synchronous, because a map change kills an asynchronous one."""
     Stage(client).prepare("Town01")
     manager = client.get_trafficmanager(free_port())
-    yield manager
+    with TrafficManagerWaker(manager.get_port()):
+        yield manager
     # In this order: a tick waits for ever for a synchronous Traffic Manager that was shut down.
     manager.set_synchronous_mode(False)
     manager.shut_down()

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from importlib import metadata
 from pathlib import Path
@@ -29,6 +30,8 @@ EGO_TYPE = "vehicle.lincoln.mkz_2020"
 STARTUP_LIMIT_S = 60.0
 DATA_LIMIT_S = 10.0
 _PR_SET_PDEATHSIG = 1
+WAKE_AFTER_S = 2.0
+_ticking: tuple[carla.World, int, float] | None = None
 _LEVEL_TYPES = ("traffic.", "spectator")
 
 
@@ -173,6 +176,61 @@ def run_isolated(command: list[str], limit_s: float, tries: int = 2) -> subproce
     raise ValueError("tries must be positive")
 
 
+def tick(world: carla.World) -> int:
+    """Step a world and return the frame; a :class:`TrafficManagerWaker` of this process sees it if it hangs."""
+    global _ticking
+    _ticking = (world, world.get_snapshot().frame, time.monotonic())
+    try:
+        return int(world.tick())
+    finally:
+        _ticking = None
+
+
+class TrafficManagerWaker:
+    """Notifies a synchronous Traffic Manager again when its wake-up got lost, so that the tick in progress returns.
+
+    The client's Traffic Manager signals its thread without holding the mutex; on a busy machine the signal is lost
+    now and then and ``World.tick`` waits for ever although the server has answered. Switching the synchronous mode
+    off and on signals again. It has to go over the Traffic Manager's own port, because the stuck tick holds the lock
+    of the client's object. Use as a context manager around calls of :func:`tick`.
+    """
+
+    def __init__(self, port: int) -> None:
+        """Watch over the Traffic Manager behind a port of this process."""
+        self._port = port
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> TrafficManagerWaker:
+        """Start watching."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop watching."""
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.25):
+            ticking = _ticking
+            if ticking is None or time.monotonic() - ticking[2] < WAKE_AFTER_S:
+                continue
+            if ticking[0].get_snapshot().frame > ticking[1]:
+                self._switch_synchronous_mode()
+                self._over.wait(WAKE_AFTER_S)
+
+    def _switch_synchronous_mode(self) -> None:
+        name = b"set_synchronous_mode"
+        with socket.create_connection((HOST, self._port), timeout=5.0) as connection:
+            for number, mode in enumerate((b"\xc2", b"\xc3")):
+                # msgpack: [0, number, name, [mode]]
+                call = b"\x94\x00" + bytes([number]) + bytes([0xA0 + len(name)]) + name + b"\x91" + mode
+                connection.sendall(call)
+                if not connection.recv(4096):
+                    raise ConnectionError("the Traffic Manager closed the connection")
+
+
 class Recorder:
     """Collects what a listening sensor delivers."""
 
@@ -232,7 +290,7 @@ class Stage:
         self.world.apply_settings(settings)
         self.world.freeze_all_traffic_lights(False)
         self.world.reset_all_traffic_lights()
-        self.world.tick()
+        self.tick()
 
     def spawn(
         self,
@@ -251,7 +309,7 @@ class Stage:
 
     def adopt(self, ids: list[int]) -> list[carla.Actor]:
         """Take responsibility for actors spawned by a batch; ticks once so that they are visible."""
-        self.world.tick()
+        self.tick()
         actors = [self.world.get_actor(actor_id) for actor_id in ids]
         self._spawned += actors
         return actors
@@ -272,7 +330,7 @@ class Stage:
         """Step the world; returns the last frame."""
         frame = 0
         for _ in range(count):
-            frame = self.world.tick()
+            frame = tick(self.world)
         return frame
 
     def settle(self, actor: carla.Actor) -> carla.Actor:
@@ -283,7 +341,7 @@ class Stage:
     def clear(self) -> None:
         """Stop sensors, destroy everything that does not belong to the level, youngest first."""
         # The client knows whether an actor lives only from the first tick on, and only of actors still in the world.
-        self.world.tick()
+        self.tick()
         present = {actor.id for actor in self.world.get_actors()}
         for actor in reversed(self._spawned):
             if actor.id in present and isinstance(actor, carla.Sensor) and is_listening(actor):
@@ -293,11 +351,11 @@ class Stage:
             if actor.id in present:
                 actor.destroy()
         self._spawned.clear()
-        self.world.tick()
+        self.tick()
         left = [a.id for a in self.world.get_actors() if not a.type_id.startswith(_LEVEL_TYPES)]
         if left:
             self.client.apply_batch_sync([carla.command.DestroyActor(key) for key in left], False)
-            self.world.tick()
+            self.tick()
 
 
 def lifted(pose: carla.Transform, by_m: float = 0.5) -> carla.Transform:

@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass, field
 
 import carla
 import numpy as np
-from client_support import STEP_S, connect, free_port, is_open
+from client_support import STEP_S, TrafficManagerWaker, connect, free_port, is_open, tick
 from numpy.typing import NDArray
 
 LANE_TOLERANCE_M = 0.5
@@ -300,7 +300,7 @@ def spawn(client: carla.Client, world: carla.World, count: int, kind: str, seed:
         batch, points = points[: count - len(cars)], points[count - len(cars) :]
         commands = [carla.command.SpawnActor(dice.choice(choice), point) for point in batch]
         ids = [reply.actor_id for reply in client.apply_batch_sync(commands, False) if not reply.error]
-        world.tick()
+        tick(world)
         cars += [world.get_actor(actor_id) for actor_id in ids]
     return cars
 
@@ -324,27 +324,29 @@ def run(port: int, town: str, count: int, seconds: float, kind: str = "cars", se
     manager.set_random_device_seed(seed)
     cars = spawn(client, world, count, kind, seed)
     report = Report(town, len(cars), seconds)
+    waker = TrafficManagerWaker(manager.get_port()).__enter__()
     try:
         if len(cars) < count:
             raise RuntimeError(f"only {len(cars)} of {count} vehicles found a place in {town}")
         for _ in range(SETTLE_TICKS):
-            world.tick()
+            tick(world)
         for car in cars:
             car.set_autopilot(True, manager.get_port())
         observer = Observer(world, cars, report)
         report.setup_s = time.monotonic() - started
         started = time.monotonic()
-        for tick in range(round(seconds / STEP_S)):
-            world.tick()
-            observer.step(tick)
+        for number in range(round(seconds / STEP_S)):
+            tick(world)
+            observer.step(number)
         report.ticks_per_s = round(seconds / STEP_S) / (time.monotonic() - started)
         observer.finish()
     finally:
         for car in cars:
             car.set_autopilot(False, manager.get_port())
-        world.tick()
+        tick(world)
         client.apply_batch_sync([carla.command.DestroyActor(car.id) for car in cars], False)
-        world.tick()
+        tick(world)
+        waker.__exit__()
         manager.set_synchronous_mode(False)
         manager.shut_down()
     return report
