@@ -53,16 +53,19 @@ class PenaltyTable:
 
     Attributes:
         name: Name of the scoring rules.
-        factors: Factor on the score per event of a kind; kinds not listed cost nothing here.
-        min_speed_weight: Share of the score lost at a standstill compared with the traffic, per checkpoint.
+        costs: Cost per event of a kind; kinds not listed cost nothing here. A factor on the score in product
+            tables, a summand in additive ones.
+        min_speed_weight: Cost of a standstill compared with the traffic, per checkpoint; 0 if it costs nothing.
+        additive: Combine costs as 1 / (1 + sum) instead of a product (leaderboard 2.1).
     """
 
     name: str
-    factors: Mapping[EventType, float]
+    costs: Mapping[EventType, float]
     min_speed_weight: float
+    additive: bool = False
 
     def score_penalty(self, events: Iterable[RouteEvent]) -> float:
-        """Multiply the cost of all events.
+        """Combine the cost of all events.
 
         Args:
             events: Events in the order of appearance (it decides the rounding of the last digit).
@@ -71,30 +74,55 @@ class PenaltyTable:
             Factor on the route completion, 1 for a clean drive. Minimum-speed percentages above 100 would raise
             it, as in the public leaderboard; its criterion never reports them.
         """
-        penalty = 1.0
+        factor, added = 1.0, 0.0
         for event in events:
             if event.type is EventType.OUTSIDE_ROUTE_LANES_INFRACTION:
-                penalty *= 1.0 - event.values["percentage"] / 100.0
-            elif event.type is EventType.MIN_SPEED_INFRACTION:
-                penalty *= 1.0 - self.min_speed_weight * (1.0 - event.values["percentage"] / 100.0)
+                factor *= 1.0 - event.values["percentage"] / 100.0
+                continue
+            if event.type is EventType.MIN_SPEED_INFRACTION:
+                cost = self.min_speed_weight * (1.0 - event.values["percentage"] / 100.0)
+                cost = cost if self.additive else 1.0 - cost
             else:
-                penalty *= self.factors.get(event.type, 1.0)
-        return penalty
+                cost = self.costs.get(event.type, 0.0 if self.additive else 1.0)
+            if self.additive:
+                added += cost
+            else:
+                factor *= cost
+        return factor / (1.0 + added)
 
 
-LEADERBOARD_2_0 = PenaltyTable(
-    name="leaderboard_2.0",
-    factors=MappingProxyType(
+_FACTORS_2_0: Mapping[EventType, float] = MappingProxyType(
+    {
+        EventType.COLLISION_PEDESTRIAN: 0.5,
+        EventType.COLLISION_VEHICLE: 0.6,
+        EventType.COLLISION_STATIC: 0.65,
+        EventType.TRAFFIC_LIGHT_INFRACTION: 0.7,
+        EventType.STOP_INFRACTION: 0.8,
+        EventType.SCENARIO_TIMEOUT: 0.7,
+        EventType.YIELD_TO_EMERGENCY_VEHICLE: 0.7,
+    }
+)
+
+LEADERBOARD_2_0 = PenaltyTable(name="leaderboard_2.0", costs=_FACTORS_2_0, min_speed_weight=0.3)
+"""Rules of CARLA leaderboard 2.0, also used by Longest6 v2, Town13 and Fail2Drive."""
+
+BENCH2DRIVE = PenaltyTable(name="bench2drive", costs=_FACTORS_2_0, min_speed_weight=0.0)
+"""Rules of Bench2Drive: those of leaderboard 2.0, but the minimum speed is only measured."""
+
+LEADERBOARD_2_1 = PenaltyTable(
+    name="leaderboard_2.1",
+    costs=MappingProxyType(
         {
-            EventType.COLLISION_PEDESTRIAN: 0.5,
-            EventType.COLLISION_VEHICLE: 0.6,
-            EventType.COLLISION_STATIC: 0.65,
-            EventType.TRAFFIC_LIGHT_INFRACTION: 0.7,
-            EventType.STOP_INFRACTION: 0.8,
-            EventType.SCENARIO_TIMEOUT: 0.7,
-            EventType.YIELD_TO_EMERGENCY_VEHICLE: 0.7,
+            EventType.COLLISION_PEDESTRIAN: 1.0,
+            EventType.COLLISION_VEHICLE: 0.7,
+            EventType.COLLISION_STATIC: 0.6,
+            EventType.TRAFFIC_LIGHT_INFRACTION: 0.4,
+            EventType.STOP_INFRACTION: 0.25,
+            EventType.SCENARIO_TIMEOUT: 0.4,
+            EventType.YIELD_TO_EMERGENCY_VEHICLE: 0.4,
         }
     ),
-    min_speed_weight=0.3,
+    min_speed_weight=0.4,
+    additive=True,
 )
-"""Rules of CARLA leaderboard 2.0, also used by Longest6 v2, Town13 and Fail2Drive."""
+"""Rules of CARLA leaderboard 2.1 (leaderboard.carla.org/evaluation_v2_1)."""
