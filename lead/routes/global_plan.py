@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 import carla
 import numpy as np
+from numpy.typing import NDArray
 
 from lead.geometry.geodesy import world_to_geo
 from lead.routes.planner import DenseRoute, RoadOption
@@ -18,29 +20,43 @@ _GEO_REFERENCE = re.compile(r"<geoReference>(.*?)</geoReference>", re.DOTALL)
 _LANE_CHANGES = (RoadOption.CHANGELANELEFT, RoadOption.CHANGELANERIGHT)
 
 
-def sparse_indices(route: DenseRoute, spacing_m: float = DEFAULT_SPACING_M) -> list[int]:
+class PlanLine(Protocol):
+    """What thinning needs of a route or plan: one option and one distance per point."""
+
+    @property
+    def option(self) -> NDArray[np.int8]:
+        """(n,) values of :class:`RoadOption`."""
+
+    @property
+    def distance_m(self) -> NDArray[np.float64]:
+        """(n,) distance along the line from its first point."""
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+
+
+def sparse_indices(route: PlanLine, spacing_m: float = DEFAULT_SPACING_M) -> list[int]:
     """Choose the points of the plan.
 
     Kept are the first and last point, every lane-change point, every point where the command changes (except right
-    after a lane change), and a point whenever more than the spacing was driven since the last one.
+    after a lane change), and the first point behind one that is farther than the spacing from the last kept point:
+    the official rule looks at the distance before it adds the latest step.
 
     Args:
         route: Dense route.
-        spacing_m: Largest distance between kept points; 200 m in the leaderboard, 50 m in Bench2Drive.
+        spacing_m: Distance between kept points; 200 m in the leaderboard, 50 m in Bench2Drive.
 
     Returns:
         Increasing indices into the dense route.
     """
     kept = [0]
-    since_m = 0.0
     last = len(route) - 1
     for index in range(1, len(route)):
         option, previous = RoadOption(route.option[index]), RoadOption(route.option[index - 1])
-        since_m += float(route.distance_m[index] - route.distance_m[index - 1])
         turns = option != previous and previous not in _LANE_CHANGES
-        if option in _LANE_CHANGES or turns or since_m > spacing_m or index == last:
+        far = route.distance_m[index - 1] - route.distance_m[kept[-1]] > spacing_m
+        if option in _LANE_CHANGES or turns or far or index == last:
             kept.append(index)
-            since_m = 0.0
     return kept
 
 

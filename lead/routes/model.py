@@ -33,15 +33,13 @@ WEATHER_FIELDS = (
 )
 """Weather attributes of CARLA; angles in degrees, fog distance in metres, the rest in percent or factors."""
 
-ENGINE_WEATHER: Mapping[str, float] = MappingProxyType(
-    {name: 0.0331 if name == "rayleigh_scattering_scale" else 0.0 for name in WEATHER_FIELDS}
-)
-"""Values of the fields that a keyframe leaves out."""
+_BASE_VALUES = {"sun_altitude_angle": 70.0, "cloudiness": 50.0, "rayleigh_scattering_scale": 0.0331}
 
-DEFAULT_WEATHER: Mapping[str, float] = MappingProxyType(
-    {**ENGINE_WEATHER, "sun_altitude_angle": 70.0, "cloudiness": 50.0}
-)
-"""Weather of a route without weather block."""
+DEFAULT_WEATHER: Mapping[str, float] = MappingProxyType({name: _BASE_VALUES.get(name, 0.0) for name in WEATHER_FIELDS})
+"""Weather of a route without weather block, and of the fields that a keyframe leaves out.
+
+The official parser starts every keyframe from this weather, too (``parse_weather`` of CARLA leaderboard 2.0).
+"""
 
 
 class RouteError(LeadError):

@@ -8,36 +8,27 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import IntEnum
+from typing import NamedTuple
 
 import carla
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.routes.lane_graph import LaneGraph, LaneKey, LanePath, LanePosition, LaneStep, lane_key
+from lead.routes.lane_graph import lane_key
 from lead.routes.model import RouteError
+from lead.routes.road_options import LANE_CHANGES, RoadOption, TurnCommands
+from lead.routes.route_graph import RouteEdge, RouteGraph
 
-HOP_M = 1.0
+__all__ = ["DenseRoute", "RoadOption", "RoutePlanner", "trace_route"]
+
 MAX_OFFSET_M = 5.0
 """A key point farther than this from every driving lane is off the map."""
-STRAIGHT_LIMIT_RAD = math.radians(35.0)
-LANE_CHANGE_HOP_M = 5.0
-"""Distance driven along the road while the route moves to the neighbouring lane."""
+GOAL_DISTANCE_M = 2.0
+"""A leg ends at the first point closer than this to its key point."""
+LANE_CHANGE_HOPS = 5
+"""Metres driven along the road while the route moves to the neighbouring lane."""
 MIN_GAP_M = 0.05
-
-
-class RoadOption(IntEnum):
-    """Navigation command of a route point, numbered as in CARLA's ``agents`` package."""
-
-    VOID = -1
-    LEFT = 1
-    RIGHT = 2
-    STRAIGHT = 3
-    LANEFOLLOW = 4
-    CHANGELANELEFT = 5
-    CHANGELANERIGHT = 6
 
 
 @dataclass(frozen=True)
@@ -78,23 +69,13 @@ class DenseRoute:
         return float(self.distance_m[-1])
 
 
-@dataclass
-class _Span:
-    """Piece of one lane driven from s_from to s_to; ``side`` tells how it was entered (see LaneStep)."""
-
-    key: LaneKey
-    s_from: float
-    s_to: float
-    side: int
-
-
 class RoutePlanner:
     """Traces routes on one map; keep it to trace several routes of a town."""
 
     def __init__(self, carla_map: carla.Map) -> None:
-        """Build the lane graph of a map."""
+        """Build the graph of a map."""
         self._map = carla_map
-        self._graph = LaneGraph(carla_map)
+        self._graph = RouteGraph(carla_map)
 
     def trace(self, keypoints: NDArray[np.float64], name: str = "route") -> DenseRoute:
         """Connect key points by the shortest lane paths.
@@ -111,27 +92,42 @@ class RoutePlanner:
         """
         if len(keypoints) < 2:
             raise RouteError(f"{name} has {len(keypoints)} way points; a route needs at least two")
-        positions = [self._locate(point, index, name) for index, point in enumerate(keypoints)]
-        paths = self._connect(keypoints, positions, name)
-        spans = [_Span(paths[0].steps[0].key, positions[0].s, positions[0].s, 0)]
-        for path, goal in zip(paths, positions[1:], strict=True):
-            self._append(spans, path.steps, goal)
-        return self._sample(spans, name)
+        places = [self._locate(point, index, name) for index, point in enumerate(keypoints)]
+        line = _Line()
+        turns = TurnCommands(self._graph)
+        for index, (origin, goal) in enumerate(itertools.pairwise(places)):
+            nodes = self._path(origin, goal)
+            if nodes is None:
+                raise RouteError(_no_way(keypoints, index, name))
+            self._follow(line, turns, nodes, origin.waypoint, goal)
+        if len(line.points) < 2:
+            raise RouteError(f"{name} is shorter than one metre")
+        return line.assemble()
 
-    def _connect(self, keypoints: NDArray[np.float64], positions: list[LanePosition], name: str) -> list[LanePath]:
-        """Find the lane path of every leg."""
-        paths = [self._graph.shortest_path(*leg) for leg in itertools.pairwise(positions)]
-        connected = []
-        for index, path in enumerate(paths):
-            if path is None:
-                raise RouteError(
-                    f"{name}: no lane leads from way point {index + 1} at {_place(keypoints[index])} "
-                    f"to way point {index + 2} at {_place(keypoints[index + 1])}"
-                )
-            connected.append(path)
-        return connected
+    def problems(self, keypoints: NDArray[np.float64], name: str = "route") -> list[str]:
+        """List everything that keeps key points from being traced, not only the first thing.
 
-    def _locate(self, point: NDArray[np.float64], index: int, name: str) -> LanePosition:
+        Args:
+            keypoints: (n, 3) float64, world frame, metres.
+            name: Words for the sentences.
+
+        Returns:
+            One sentence per key point off the map and per leg without connection; empty if the route can be traced.
+        """
+        found: list[str] = []
+        places: list[_KeyPlace | None] = []
+        for index, point in enumerate(keypoints):
+            try:
+                places.append(self._locate(point, index, name))
+            except RouteError as error:
+                places.append(None)
+                found.append(str(error))
+        for index, (origin, goal) in enumerate(itertools.pairwise(places)):
+            if origin is not None and goal is not None and self._path(origin, goal) is None:
+                found.append(_no_way(keypoints, index, name))
+        return found
+
+    def _locate(self, point: NDArray[np.float64], index: int, name: str) -> _KeyPlace:
         location = carla.Location(*(float(value) for value in point))
         waypoint = self._map.get_waypoint(location, project_to_road=True, lane_type=carla.LaneType.Driving)
         offset_m = math.inf
@@ -143,79 +139,49 @@ class RoutePlanner:
                 f"{name}: way point {index + 1} at {_place(point)} is off the map "
                 f"(no driving lane of {_town(self._map)} within {MAX_OFFSET_M:.0f} m)"
             )
-        if lane_key(waypoint) not in self._graph:
+        lane = self._graph.lane_of(waypoint)
+        if lane is None:
             raise RouteError(f"{name}: way point {index + 1} at {_place(point)} lies on a lane without connections")
-        return LanePosition(lane_key(waypoint), float(waypoint.s))
+        return _KeyPlace(location, waypoint, lane)
 
-    def _append(self, spans: list[_Span], steps: tuple[LaneStep, ...], goal: LanePosition) -> None:
-        """Extend the spans along a lane path up to the goal."""
-        for step, following in zip(steps, [*steps[1:], None], strict=True):
-            span = spans[-1]
-            if step is not steps[0]:
-                span = _Span(step.key, *self._entry(span, step), step.side)
-                spans.append(span)
-            direction = span.key.direction
-            if following is None:
-                stop_s = goal.s
-            elif following.side == 0:
-                stop_s = self._graph.end_s(span.key)
-            else:
-                stop_s = self._change_place(span, following)
-            if (stop_s - span.s_to) * direction > 0.0:
-                span.s_to = stop_s
+    def _path(self, origin: _KeyPlace, goal: _KeyPlace) -> list[int] | None:
+        """Search from the start of the origin's lane to the start of the goal's, then add that lane itself."""
+        nodes = self._graph.shortest_path(origin.lane[0], goal.lane[0])
+        return None if nodes is None else [*nodes, goal.lane[1]]
 
-    def _entry(self, previous: _Span, step: LaneStep) -> tuple[float, float]:
-        """Return the (s_from, s_to) at which a lane is entered."""
-        if step.side == 0:
-            start_s = self._graph.start_s(step.key)
-            return start_s, start_s
-        direction = step.key.direction
-        s = previous.s_to + direction * LANE_CHANGE_HOP_M
-        end_s = self._graph.end_s(step.key)
-        s = end_s if (s - end_s) * direction > 0.0 else s
-        return s, s
+    def _follow(
+        self, line: _Line, turns: TurnCommands, nodes: list[int], position: carla.Waypoint, goal: _KeyPlace
+    ) -> None:
+        """Append one leg: every edge from the way point nearest to the current position, up to the goal."""
+        for index, (start, end) in enumerate(itertools.pairwise(nodes)):
+            option = turns.command(nodes, index)
+            edge = self._graph.edge(start, end)
+            if edge.side:
+                line.append(position, option)
+                position = self._change_lane(edge, position)
+                line.append(position, option)
+                continue
+            is_last = index == len(nodes) - 2
+            first = edge.nearest_index(position)
+            goal_index = edge.nearest_index(goal.waypoint) if is_last else -1
+            for position in edge.waypoints[first:]:
+                line.append(position, option)
+                if is_last and position.transform.location.distance(goal.location) < GOAL_DISTANCE_M:
+                    break
+                if is_last and lane_key(position) == lane_key(goal.waypoint) and first > goal_index:
+                    break  # the goal lies behind: rounded key points may overlap
 
-    def _change_place(self, span: _Span, following: LaneStep) -> float:
-        """Return the first s, not behind the span's end, where the lane change is permitted."""
-        direction = span.key.direction
-        for change in self._graph.lane_changes(span.key):
-            if change.target == following.key and change.side == following.side:
-                for s in change.places_s:
-                    if (s - span.s_to) * direction >= 0.0:
-                        return s
-        return span.s_to
-
-    def _sample(self, spans: Iterable[_Span], name: str) -> DenseRoute:
-        waypoints: list[carla.Waypoint] = []
-        options: list[int] = []
-        points: list[tuple[float, float, float]] = []
-        for span in spans:
-            if span.side != 0:
-                change = RoadOption.CHANGELANELEFT if span.side < 0 else RoadOption.CHANGELANERIGHT
-                if options:
-                    options[-1] = change
-            for index, waypoint in enumerate(self._walk(span)):
-                location = waypoint.transform.location
-                point = (location.x, location.y, location.z)
-                if points and math.dist(points[-1], point) < MIN_GAP_M:
-                    continue
-                waypoints.append(waypoint)
-                points.append(point)
-                options.append(change if span.side != 0 and index == 0 else RoadOption.LANEFOLLOW)
-        if len(points) < 2:
-            raise RouteError(f"{name} is shorter than one metre")
-        return _assemble(waypoints, np.array(points, dtype=np.float64), np.array(options, dtype=np.int8))
-
-    def _walk(self, span: _Span) -> Iterable[carla.Waypoint]:
-        length_m = abs(span.s_to - span.s_from)
-        count = int(length_m / HOP_M)
-        offsets = [index * HOP_M for index in range(count + 1)]
-        if length_m - offsets[-1] > 0.5 * HOP_M:
-            offsets.append(length_m)
-        for offset_m in offsets:
-            waypoint = self._graph.waypoint(span.key, span.s_from + span.key.direction * offset_m)
-            if waypoint is not None:
-                yield waypoint
+    def _change_lane(self, change: RouteEdge, position: carla.Waypoint) -> carla.Waypoint:
+        """Return the way point on the neighbouring lane at which a lane change ends."""
+        lane = self._graph.lane_of(change.exit)
+        target = self._graph.edge(*lane) if lane is not None else change
+        inner = target.waypoints[1:-1]
+        if not inner:
+            return target.exit
+        nearest = int(
+            np.argmin([waypoint.transform.location.distance(position.transform.location) for waypoint in inner])
+        )
+        return inner[min(nearest + LANE_CHANGE_HOPS, len(inner) - 1)]
 
 
 def trace_route(carla_map: carla.Map, keypoints: NDArray[np.float64], name: str = "route") -> DenseRoute:
@@ -223,39 +189,66 @@ def trace_route(carla_map: carla.Map, keypoints: NDArray[np.float64], name: str 
     return RoutePlanner(carla_map).trace(keypoints, name)
 
 
-def _assemble(waypoints: list[carla.Waypoint], xyz: NDArray[np.float64], option: NDArray[np.int8]) -> DenseRoute:
-    yaw_deg = np.array([waypoint.transform.rotation.yaw for waypoint in waypoints], dtype=np.float64)
-    yaw_rad = np.remainder(np.radians(yaw_deg) + np.pi, 2.0 * np.pi) - np.pi
-    is_junction = np.array([waypoint.is_junction for waypoint in waypoints], dtype=np.bool_)
-    step_m = np.linalg.norm(np.diff(xyz, axis=0), axis=1)
-    _mark_turns(option, yaw_rad, is_junction)
-    return DenseRoute(
-        xyz=xyz,
-        yaw_rad=yaw_rad,
-        option=option,
-        road_id=np.array([waypoint.road_id for waypoint in waypoints], dtype=np.int32),
-        section_id=np.array([waypoint.section_id for waypoint in waypoints], dtype=np.int32),
-        lane_id=np.array([waypoint.lane_id for waypoint in waypoints], dtype=np.int32),
-        s=np.array([waypoint.s for waypoint in waypoints], dtype=np.float64),
-        is_junction=is_junction,
-        distance_m=np.concatenate([[0.0], np.cumsum(step_m)]),
-        waypoints=tuple(waypoints),
-    )
+class _KeyPlace(NamedTuple):
+    """A key point on the map: where it is, its way point, and the nodes of its lane."""
+
+    location: carla.Location
+    waypoint: carla.Waypoint
+    lane: tuple[int, int]
 
 
-def _mark_turns(option: NDArray[np.int8], yaw_rad: NDArray[np.float64], is_junction: NDArray[np.bool_]) -> None:
-    """Write LEFT, RIGHT or STRAIGHT into the lane-follow points of every run of junction points."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_junction.astype(np.int8), [0]])))
-    for first, after in edges.reshape(-1, 2):
-        heading_in = yaw_rad[max(first - 1, 0)]
-        heading_out = yaw_rad[min(after, len(yaw_rad) - 1)]
-        turn = math.remainder(heading_out - heading_in, 2.0 * math.pi)
-        if abs(turn) < STRAIGHT_LIMIT_RAD:
-            command = RoadOption.STRAIGHT
-        else:
-            command = RoadOption.RIGHT if turn > 0.0 else RoadOption.LEFT
-        run = option[first:after]
-        run[run == RoadOption.LANEFOLLOW] = command
+class _Line:
+    """Points of a route while it is traced."""
+
+    def __init__(self) -> None:
+        self.points: list[tuple[float, float, float]] = []
+        self._waypoints: list[carla.Waypoint] = []
+        self._options: list[RoadOption] = []
+
+    def append(self, waypoint: carla.Waypoint, option: RoadOption) -> None:
+        """Add a point; where edges and legs meet, points repeat, and one option must stand for both."""
+        place = waypoint.transform.location
+        point = (place.x, place.y, place.z)
+        if self.points and math.dist(self.points[-1], point) < MIN_GAP_M:
+            if self._gives_way(option):
+                self._options[-1] = option
+            return
+        self.points.append(point)
+        self._waypoints.append(waypoint)
+        self._options.append(option)
+
+    def _gives_way(self, option: RoadOption) -> bool:
+        """Tell whether the last point takes a new option: unless that would erase a command of a single point."""
+        last = self._options[-1]
+        if option in LANE_CHANGES:
+            return True
+        if last in LANE_CHANGES:
+            return False
+        is_single = len(self._options) < 2 or self._options[-2] != last
+        return last is RoadOption.LANEFOLLOW or not is_single
+
+    def assemble(self) -> DenseRoute:
+        """Return the finished route."""
+        waypoints, xyz = self._waypoints, np.array(self.points, dtype=np.float64)
+        yaw_deg = np.array([waypoint.transform.rotation.yaw for waypoint in waypoints], dtype=np.float64)
+        step_m = np.linalg.norm(np.diff(xyz, axis=0), axis=1)
+        return DenseRoute(
+            xyz=xyz,
+            yaw_rad=np.remainder(np.radians(yaw_deg) + np.pi, 2.0 * np.pi) - np.pi,
+            option=np.array(self._options, dtype=np.int8),
+            road_id=np.array([waypoint.road_id for waypoint in waypoints], dtype=np.int32),
+            section_id=np.array([waypoint.section_id for waypoint in waypoints], dtype=np.int32),
+            lane_id=np.array([waypoint.lane_id for waypoint in waypoints], dtype=np.int32),
+            s=np.array([waypoint.s for waypoint in waypoints], dtype=np.float64),
+            is_junction=np.array([waypoint.is_junction for waypoint in waypoints], dtype=np.bool_),
+            distance_m=np.concatenate([[0.0], np.cumsum(step_m)]),
+            waypoints=tuple(waypoints),
+        )
+
+
+def _no_way(keypoints: NDArray[np.float64], index: int, name: str) -> str:
+    start, goal = _place(keypoints[index]), _place(keypoints[index + 1])
+    return f"{name}: no lane leads from way point {index + 1} at {start} to way point {index + 2} at {goal}"
 
 
 def _place(point: NDArray[np.float64]) -> str:

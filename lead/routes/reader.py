@@ -15,7 +15,6 @@ from lxml import etree
 
 from lead.routes.model import (
     DEFAULT_WEATHER,
-    ENGINE_WEATHER,
     WEATHER_FIELDS,
     Route,
     RouteError,
@@ -23,6 +22,9 @@ from lead.routes.model import (
     TriggerPoint,
     WeatherKeyframe,
 )
+
+NO_PARAMETERS = ("trigger_point", "other_actor", "other_actors")
+"""Children of a scenario that are not parameters of its class."""
 
 
 def read_routes(path: str | Path) -> list[Route]:
@@ -37,7 +39,7 @@ def read_routes(path: str | Path) -> list[Route]:
     Raises:
         RouteError: If the file is unreadable, is not route XML, holds no route, repeats an id or has a bad number.
     """
-    root = _parse(Path(path))
+    root = parse_xml(Path(path))
     if root.tag != "routes":
         raise RouteError(f"{path} is not a route file: its root element is <{root.tag}>, not <routes>")
     routes = [_read_route(element, f"{path}") for element in root.iterfind("route")]
@@ -67,7 +69,15 @@ def select_routes(routes: Iterable[Route], ids: Iterable[str]) -> list[Route]:
     return picked
 
 
-def _parse(path: Path) -> etree._Element:
+def parse_xml(path: Path) -> etree._Element:
+    """Parse an XML file safely: no external entities, no network, no comments.
+
+    Returns:
+        The root element.
+
+    Raises:
+        RouteError: If the file is missing, unreadable or not XML.
+    """
     if path.is_dir():
         raise RouteError(f"{path} is a folder; give one route XML file")
     parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
@@ -101,7 +111,7 @@ def _read_weather(route: etree._Element, where: str) -> tuple[WeatherKeyframe, .
     for element in route.iterfind("weathers/weather"):
         values = {name: _number(element, name, where) for name in WEATHER_FIELDS if name in element.attrib}
         percentage = _number(element, "route_percentage", where)
-        frames.append(WeatherKeyframe(percentage, {**ENGINE_WEATHER, **values}))
+        frames.append(WeatherKeyframe(percentage, {**DEFAULT_WEATHER, **values}))
     if not frames:
         return (WeatherKeyframe(0.0, DEFAULT_WEATHER),)
     return tuple(sorted(frames, key=lambda frame: frame.percentage))
@@ -113,7 +123,7 @@ def _read_scenario(element: etree._Element, where: str) -> ScenarioConfig:
     trigger = element.find("trigger_point")
     if trigger is None:
         raise RouteError(f"{where} has no <trigger_point>")
-    others = element.find("other_actors")
+    others = [*element.iterfind("other_actors/*"), *element.iterfind("other_actor")]
     return ScenarioConfig(
         name=name,
         type=_text(element, "type", where),
@@ -121,12 +131,9 @@ def _read_scenario(element: etree._Element, where: str) -> ScenarioConfig:
         parameters={
             str(child.tag): {str(key): str(value) for key, value in child.attrib.items()}
             for child in element
-            if child.tag not in ("trigger_point", "other_actors")
+            if child.tag not in NO_PARAMETERS
         },
-        other_actors=tuple(
-            {str(key): str(value) for key, value in child.attrib.items()}
-            for child in (others if others is not None else ())
-        ),
+        other_actors=tuple({str(key): str(value) for key, value in child.attrib.items()} for child in others),
     )
 
 

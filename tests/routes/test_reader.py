@@ -8,6 +8,7 @@ from lead.routes.model import DEFAULT_WEATHER, RouteError
 from lead.routes.reader import read_routes, select_routes
 
 PUBLIC = Path(__file__).resolve().parents[2] / "../shared/data/benchmark_routes"
+TRAINING = PUBLIC.with_name("data_routes")
 OWN = Path(__file__).resolve().parents[2] / "data/routes"
 
 FULL = """<routes>
@@ -50,7 +51,8 @@ def test_weather_is_sorted_interpolated_and_misspelled_entries_are_ignored(tmp_p
     (route,) = read_routes(write(tmp_path, FULL))
     assert [frame.percentage for frame in route.weather] == [0.0, 100.0]
     assert route.weather_at(50.0)["cloudiness"] == pytest.approx(50.0)
-    assert route.weather_at(25.0)["sun_altitude_angle"] == pytest.approx(11.25)
+    # What a frame leaves out is that of the base weather (sun at 70 degrees), as in the official parser.
+    assert route.weather_at(25.0)["sun_altitude_angle"] == pytest.approx(15.0 + 0.25 * 55.0)
 
 
 def test_missing_blocks_give_the_default_weather_and_no_scenarios(tmp_path):
@@ -81,6 +83,24 @@ def test_bad_files_are_refused_with_a_reason(tmp_path, text, words):
     assert "\n" not in str(caught.value)
 
 
+def test_public_oddities_are_survived(tmp_path):
+    text = """<routes><route id="0" town="Town12"><weathers/><waypoints/><scenarios/></route>
+    <route id="1" town="Town13" num_lanes_same_direction="2">
+      <weathers><weathis_juncer route_percentage="0"/></weathers>
+      <scenarios><scenario name="ParkingCutIn_1" type="ParkingCutIn">
+        <direction value="40"/><pedestrians value="2"/><pedestrians a="walker.pedestrian.0006"/>
+        <trigger_point x="1" y="2" z="3" yaw="-90"/><trigger_point x="7" y="2" z="3" yaw="0"/>
+        <other_actor x="0" y="0" z="0" yaw="0" model="vehicle.audi.tt"/>
+      </scenario></scenarios></route></routes>"""
+    empty, odd = read_routes(write(tmp_path, text))
+    assert len(empty.keypoints) == len(empty.scenarios) == 0
+    assert dict(empty.weather[0].values) == dict(odd.weather[0].values) == dict(DEFAULT_WEATHER)
+    (scenario,) = odd.scenarios
+    assert scenario.trigger.x == 1.0
+    assert scenario.parameters == {"direction": {"value": "40"}, "pedestrians": {"a": "walker.pedestrian.0006"}}
+    assert scenario.other_actors == ({"x": "0", "y": "0", "z": "0", "yaw": "0", "model": "vehicle.audi.tt"},)
+
+
 def test_missing_files_and_folders_are_refused(tmp_path):
     with pytest.raises(RouteError, match="does not exist"):
         read_routes(tmp_path / "nothing.xml")
@@ -109,6 +129,13 @@ def test_every_public_benchmark_route_is_read():
     assert len(routes) == 476
     assert all(len(route.keypoints) >= 2 for route in routes)
     assert sum(len(route.scenarios) for route in routes) > 2000
+
+
+@pytest.mark.skipif(not TRAINING.exists(), reason="public route files (../shared) are not on this machine")
+def test_every_training_route_of_the_sample_is_read():
+    routes = [route for path in sorted(TRAINING.rglob("*.xml")) for route in read_routes(path)]
+    assert len(routes) == 86
+    assert sum(not route.scenarios for route in routes) == 2
 
 
 def test_own_routes_are_read():
