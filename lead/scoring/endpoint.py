@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lead.scoring.files import write_text_atomically
+from lead.scoring.provenance import BLOCK, Provenance
 from lead.scoring.records import (
     SENSORS_INVALID,
     SIMULATION_CRASHED,
@@ -26,12 +26,12 @@ SENSOR_ICONS = {
     "sensor.opendrive_map": "carla_opendrive_map",
     "sensor.speedometer": "carla_speedometer",
 }
-_SCORE_LABELS = (
+SCORE_LABELS = (
     ("Avg. driving score", "score_composed"),
     ("Avg. route completion", "score_route"),
     ("Avg. infraction penalty", "score_penalty"),
 )
-_INFRACTION_LABELS = (
+INFRACTION_LABELS = (
     ("Collisions with pedestrians", "collisions_pedestrian"),
     ("Collisions with vehicles", "collisions_vehicle"),
     ("Collisions with layout", "collisions_layout"),
@@ -47,21 +47,30 @@ _INFRACTION_LABELS = (
 )
 
 
-def endpoint(records: Sequence[RouteRecord], total_routes: int, sensor_types: Sequence[str] = ()) -> dict[str, Any]:
+def endpoint(
+    records: Sequence[RouteRecord],
+    total_routes: int,
+    sensor_types: Sequence[str] = (),
+    *,
+    finished: bool = True,
+    lead: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Build the content of the result file.
 
     Args:
         records: Finished routes in the order of evaluation.
         total_routes: Number of routes of the evaluation.
         sensor_types: Blueprint ids of the agent's sensors; those with an icon are listed.
+        finished: False while the evaluation goes on; its status is then "Started" unless it is already spoilt.
+        lead: Our own block (see :mod:`lead.scoring.provenance`); left out if None.
 
     Returns:
         JSON data.
     """
     summary = global_record(records, total_routes)
-    status = entry_status(records, total_routes)
+    status = entry_status(records, total_routes, finished=finished)
     means, rates = summary["scores_mean"], summary["infractions"]
-    values = [str(means[key]) for _, key in _SCORE_LABELS] + [str(rates[key]) for _, key in _INFRACTION_LABELS]
+    values = [str(means[key]) for _, key in SCORE_LABELS] + [str(rates[key]) for _, key in INFRACTION_LABELS]
     return {
         "_checkpoint": {
             "global_record": summary,
@@ -72,16 +81,34 @@ def endpoint(records: Sequence[RouteRecord], total_routes: int, sensor_types: Se
         "eligible": status == "Finished",
         "sensors": sorted({SENSOR_ICONS[name] for name in sensor_types if name in SENSOR_ICONS}),
         "values": values,
-        "labels": [label for label, _ in (*_SCORE_LABELS, *_INFRACTION_LABELS)],
+        "labels": [label for label, _ in (*SCORE_LABELS, *INFRACTION_LABELS)],
+        **({} if lead is None else {BLOCK: dict(lead)}),
     }
 
 
-def entry_status(records: Sequence[RouteRecord], total_routes: int) -> str:
-    """Summarise whether an evaluation is usable: Finished, Crashed, Rejected or Invalid (routes missing)."""
+def route_endpoint(record: RouteRecord, provenance: Provenance, sensor_types: Sequence[str] = ()) -> dict[str, Any]:
+    """Build the content of the file of a single route, a complete result file with one record."""
+    return endpoint([record], 1, sensor_types, lead=provenance.as_json())
+
+
+def route_stem(route_id: str, repetition: int = 0) -> str:
+    """Return the stem of a route's own files: ``<id>``, and ``<id>_rep<k>`` for repetitions after the first."""
+    return f"{route_id}_rep{repetition}" if repetition else route_id
+
+
+def entry_status(records: Sequence[RouteRecord], total_routes: int, *, finished: bool = True) -> str:
+    """Summarise whether an evaluation is usable.
+
+    Returns:
+        "Rejected" (sensors), "Crashed" (simulator), "Started" (still running), "Finished", or "Invalid" (routes
+        are missing at the end).
+    """
     if any(record.status.endswith(SENSORS_INVALID) for record in records):
         return "Rejected"
     if any(record.status.endswith(SIMULATION_CRASHED) for record in records):
         return "Crashed"
+    if not finished:
+        return "Started"
     return "Finished" if len(records) == total_routes else "Invalid"
 
 
@@ -91,14 +118,4 @@ def write_json_atomically(path: Path, content: Any) -> None:
     Raises:
         OSError: If the folder cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=4)
-            file.write("\n")
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_text_atomically(path, json.dumps(content, indent=4) + "\n")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from lead.scoring.messages import outside_metres
 from lead.scoring.penalties import EventType, PenaltyTable, RouteEvent
 
 INFRACTION_KEYS: Mapping[EventType, str] = {
@@ -24,6 +25,7 @@ INFRACTION_KEYS: Mapping[EventType, str] = {
 }
 ROUTE_TIMEOUT_KEY = "route_timeout"
 OUTSIDE_LANES_KEY = INFRACTION_KEYS[EventType.OUTSIDE_ROUTE_LANES_INFRACTION]
+MIN_SPEED_KEY = INFRACTION_KEYS[EventType.MIN_SPEED_INFRACTION]
 ALL_INFRACTION_KEYS = (*INFRACTION_KEYS.values(), ROUTE_TIMEOUT_KEY)
 
 FAILED = "Failed"
@@ -34,13 +36,32 @@ SIMULATION_CRASHED = "Simulation crashed"
 AGENT_CRASHED = "Agent crashed"
 AGENT_SETUP_FAILED = "Agent couldn't be set up"
 SENSORS_INVALID = "Agent's sensors were invalid"
+TICK_RUNTIME = "TickRuntime"
+COMPLETED = "Completed"
+PERFECT = "Perfect"
 
 SCORE_DIGITS = 6
 META_DIGITS = 3
 STD_DIGITS = 3
 RATE_DIGITS = 3
 MIN_DRIVEN_KM = 0.001
-_METRES_TOKEN = 8
+
+
+@dataclass(frozen=True)
+class RouteLabels:
+    """Fields that Bench2Drive adds to records.
+
+    Attributes:
+        scenario_name: Label of the route's first scenario, such as "Accident_1".
+        weather_id: Number of the weather preset, a text in files of the official evaluator; None if it is no preset.
+        save_name: Name of the folder with the route's ``metric_info.json``.
+        town_name: Town.
+    """
+
+    scenario_name: str
+    weather_id: int | str | None
+    save_name: str
+    town_name: str
 
 
 @dataclass(frozen=True)
@@ -55,6 +76,7 @@ class RouteRecord:
         infractions: Messages by kind; all kinds are present.
         scores: score_route (percent), score_penalty, score_composed.
         meta: route_length in metres, duration_game and duration_system in seconds.
+        labels: Bench2Drive's additions, None elsewhere.
     """
 
     index: int
@@ -64,10 +86,24 @@ class RouteRecord:
     infractions: dict[str, list[str]]
     scores: dict[str, float]
     meta: dict[str, float]
+    labels: RouteLabels | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the record as plain JSON data."""
-        return asdict(self)
+        """Return the record as plain JSON data, keys in the public order."""
+        data: dict[str, Any] = {"index": self.index, "route_id": self.route_id}
+        labels = self.labels
+        if labels is not None:
+            data["scenario_name"] = labels.scenario_name
+            data["weather_id"] = labels.weather_id
+            data["save_name"] = labels.save_name
+        data["status"] = self.status
+        data["num_infractions"] = self.num_infractions
+        data["infractions"] = {kind: list(messages) for kind, messages in self.infractions.items()}
+        data["scores"] = dict(self.scores)
+        data["meta"] = dict(self.meta)
+        if labels is not None:
+            data["town_name"] = labels.town_name
+        return data
 
     @property
     def is_failed(self) -> bool:
@@ -86,7 +122,8 @@ class RouteRun:
         duration_game_s: Simulated time.
         duration_system_s: Wall time.
         timed_out: True if the route's time limit ended the drive.
-        failure: Reason when something other than the driving ended it (crash, set-up), else empty.
+        failure: Reason when something other than the driving ended it (crash, set-up, tick limit), else empty.
+        labels: Additions to the record; given under profiles with ``bench2drive_records``.
     """
 
     route_id: str
@@ -96,6 +133,7 @@ class RouteRun:
     duration_system_s: float
     timed_out: bool = False
     failure: str = ""
+    labels: RouteLabels | None = None
 
 
 def route_record(run: RouteRun, index: int, table: PenaltyTable) -> RouteRecord:
@@ -142,6 +180,7 @@ def route_record(run: RouteRun, index: int, table: PenaltyTable) -> RouteRecord:
             "duration_game": round(run.duration_game_s, META_DIGITS),
             "duration_system": round(run.duration_system_s, META_DIGITS),
         },
+        labels=run.labels,
     )
 
 
@@ -150,7 +189,7 @@ def _status(score_route: float, infraction_count: int, failure: str) -> str:
         return f"{FAILED} - {failure}"
     if score_route < 100.0:
         return FAILED
-    return "Completed" if infraction_count else "Perfect"
+    return COMPLETED if infraction_count else PERFECT
 
 
 def global_record(records: Sequence[RouteRecord], total_routes: int) -> dict[str, Any]:
@@ -192,22 +231,21 @@ def _deviation(values: Sequence[float], mean: float, total_routes: int) -> float
 def _global_status(records: Sequence[RouteRecord]) -> str:
     if any(record.is_failed for record in records):
         return FAILED
-    return "Completed" if any(record.status == "Completed" for record in records) else "Perfect"
+    return COMPLETED if any(record.status == COMPLETED for record in records) else PERFECT
 
 
 def _rates(records: Sequence[RouteRecord]) -> dict[str, float]:
-    driven_m = sum(record.meta["route_length"] * record.scores["score_route"] / 100.0 for record in records)
-    driven_km = max(driven_m / 1000.0, MIN_DRIVEN_KM)
+    kilometres = max(driven_km(records), MIN_DRIVEN_KM)
     rates = {}
     for key in ALL_INFRACTION_KEYS:
         messages = [message for record in records for message in record.infractions[key]]
         if key == OUTSIDE_LANES_KEY:
             rates[key] = round(sum(outside_metres(message) for message in messages) / 1000.0, RATE_DIGITS)
         else:
-            rates[key] = round(len(messages) / driven_km, RATE_DIGITS)
+            rates[key] = round(len(messages) / kilometres, RATE_DIGITS)
     return rates
 
 
-def outside_metres(message: str) -> float:
-    """Read the metres driven outside the route's lanes: the ninth word of the message, as public tools do."""
-    return float(message.split(" ")[_METRES_TOKEN])
+def driven_km(records: Sequence[RouteRecord]) -> float:
+    """Return the kilometres driven: route length times completion, summed over the records."""
+    return sum(record.meta["route_length"] * record.scores["score_route"] / 100.0 for record in records) / 1000.0
