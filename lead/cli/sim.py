@@ -35,6 +35,9 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     antialias: Annotated[
         bool | None, typer.Option("--antialias/--no-antialias", help="Smooth edges [default: on a GPU only].")
     ] = None,
+    synchronous: Annotated[
+        bool, typer.Option("--synchronous", help="Let no time pass before a client ticks: runs repeat exactly.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log what clients do wrong.")] = False,
 ) -> None:
     """Serve a town to CARLA clients until interrupted.
@@ -52,13 +55,15 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     from lead.simulator.rendering.options import RenderOptions
     from lead.simulator.rendering.warmup import compile_kernels, kernels_are_compiled
     from lead.simulator.server import SimulatorServer, load_town, serve
-    from lead.simulator.world.world import World
+    from lead.simulator.world.settings import EpisodeSettings
+    from lead.simulator.world.world import DEFAULT_STEP_S, World
 
     logging.getLogger("lead").setLevel(logging.DEBUG if verbose else logging.WARNING)
     version = _checked_version(carla_version or _installed_version())
     usual = RenderOptions.from_environment()
     options = RenderOptions(render_backend or usual.backend, render_threads or usual.threads, antialias)
-    world = World(load_town(town), version=version, seed=seed, render_options=options)
+    settings = EpisodeSettings(synchronous=synchronous, fixed_delta_s=DEFAULT_STEP_S if synchronous else None)
+    world = World(load_town(town), version=version, seed=seed, settings=settings, render_options=options)
     if not kernels_are_compiled(options):
         typer.echo("compiling the rendering kernels; this happens once and takes a few seconds")
         compile_kernels(options)

@@ -1,14 +1,16 @@
 """Owning simulator processes: readiness, failure texts, nothing left running."""
 
 import os
+import signal
 import socket
+import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from lead.simulator.launch import (
-    CarlaBinary,
     EmbeddedServer,
     LaunchError,
     SimulatorProcess,
@@ -30,7 +32,9 @@ while True:
     while data := connection.recv(4096):
         unpacker.feed(data)
         for kind, number, method, arguments in unpacker:
-            connection.sendall(msgpack.packb([1, number, None, [[1, "0.9.16"]]]))
+            answers = {{"version": "0.9.16", "get_map_info": ["Town01", []], "get_episode_info": [1, []]}}
+            if method not in {silent}:
+                connection.sendall(msgpack.packb([1, number, None, [[1, answers[method]]]]))
 """
 
 
@@ -45,8 +49,8 @@ class FakeServer(SimulatorProcess):
         return [sys.executable, "-c", self.code]
 
 
-def fake(port, delay=0.3, ignore_interrupt=False):
-    return FakeServer(FAKE_SERVER, port=port, delay=delay, ignore_interrupt=ignore_interrupt)
+def fake(port, delay=0.3, ignore_interrupt=False, silent=()):
+    return FakeServer(FAKE_SERVER, port=port, delay=delay, ignore_interrupt=ignore_interrupt, silent=silent)
 
 
 def process_exists(pid):
@@ -126,6 +130,90 @@ def test_ports_out_of_range_are_refused():
         require_free_port(70000, "port")
 
 
-def test_carla_folder_must_hold_carla(tmp_path):
-    with pytest.raises(LaunchError, match=r"holds no CarlaUE4.sh"):
-        CarlaBinary(tmp_path, free_port()).start()
+def test_a_world_that_hangs_is_told_from_one_that_answers():
+    with fake(free_port(), silent=("get_episode_info",)) as server:
+        assert server.is_running
+        assert server_answers("127.0.0.1", server.port) == "0.9.16"
+        assert not server.is_responsive(timeout_s=0.3)
+    with fake(free_port()) as server:
+        assert server.is_responsive(timeout_s=5.0)
+
+
+def test_a_server_without_a_world_is_not_ready():
+    server = fake(free_port(), silent=("get_map_info",))
+    server._startup_timeout_s = 2.0
+    with pytest.raises(LaunchError, match="did not answer"):
+        server.start()
+
+
+def test_death_is_seen_and_reported():
+    with fake(free_port()) as server:
+        os.kill(server.pid, signal.SIGKILL)
+        wait_until(lambda: not server.is_running)
+        assert not server.is_responsive(timeout_s=0.2)
+        assert server.exit_code == 128 + signal.SIGKILL
+        assert "died (killed by SIGKILL)" in server.death_report()
+        server.stop()
+        assert server.log_path.exists()
+        server.log_path.unlink()
+        assert server.start().is_responsive(timeout_s=5.0)
+
+
+def test_a_missing_program_is_named():
+    server = FakeServer("", port=free_port())
+    server.command = lambda: ["/no/such/program"]
+    with pytest.raises(LaunchError, match="could not be started: No such file or directory: /no/such/program"):
+        server.start(attempts=3)
+    assert server.pid is None
+
+
+OWNER = """
+import sys, time
+sys.path[:0] = {path}
+from test_launch import fake
+server = fake({port}, delay=0, ignore_interrupt={ignore_interrupt}).start()
+print(server.pid, flush=True)
+{then}
+"""
+
+
+def owner(then, ignore_interrupt=False):
+    """A program that starts a server and then does something; the program and the server's process id."""
+    path = [os.path.dirname(__file__), *sys.path]
+    code = OWNER.format(path=path, port=free_port(), then=then, ignore_interrupt=ignore_interrupt)
+    program = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    return program, int(program.stdout.readline())
+
+
+def test_a_killed_owner_leaves_no_server():
+    program, pid = owner("time.sleep(60)")
+    program.kill()
+    program.wait()
+    wait_until(lambda: not process_exists(pid))
+    program.stdout.close()
+
+
+def test_a_forked_copy_of_the_owner_does_not_keep_the_server_alive():
+    program, pid = owner("import os\nif os.fork() == 0: print(os.getpid(), flush=True)\ntime.sleep(60)")
+    copy = int(program.stdout.readline())
+    program.kill()
+    program.wait()
+    wait_until(lambda: not process_exists(pid))
+    os.kill(copy, signal.SIGKILL)
+    program.stdout.close()
+
+
+def test_a_killed_guardian_leaves_no_server():
+    with fake(free_port()) as server:
+        pid = server.pid
+        server._guardian.kill()
+        wait_until(lambda: not server.is_running)
+        server.stop()
+        wait_until(lambda: not process_exists(pid))
+
+
+def wait_until(condition, timeout_s=15.0):
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s, "it did not happen in time"
+        time.sleep(0.05)

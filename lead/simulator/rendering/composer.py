@@ -130,7 +130,7 @@ class SceneComposer:
         return self._prototypes[key]
 
     def _tint(self, actor: Actor) -> tuple[float, float, float]:
-        key = actor.type_id, actor.attributes.get("color", "")
+        key = actor.type_id, actor.attributes.get("color", actor.attributes.get("mesh_path", ""))
         if key not in self._tints:
             self._tints[key] = catalogue.tint_of(actor.type_id, actor.attributes)
         return self._tints[key]

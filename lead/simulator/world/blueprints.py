@@ -14,7 +14,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from lead.simulator.world.attributes import Attribute, AttributeKind, check_value
+from lead.maps.parked_cars import MESH_BLUEPRINT, parked_car_of
+from lead.simulator.world.attributes import Attribute, AttributeKind, check_value, parse_float
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +144,25 @@ class BlueprintLibrary:
         ]
 
 
+def body_of(blueprint: Blueprint, values: Mapping[str, str]) -> tuple[Vector, Vector, int]:
+    """Body of an actor: its blueprint's, or that of the mesh which the client chose.
+
+    Args:
+        blueprint: Kind of the actor.
+        values: Validated attribute values.
+
+    Returns:
+        Half sizes of the box, its centre in the actor's frame (metres), and the CityObjectLabel. The parked cars that
+        CARLA ships are known; any other mesh has no body.
+    """
+    car = parked_car_of(values["mesh_path"]) if blueprint.id == MESH_BLUEPRINT else None
+    scale = parse_float("scale", values["scale"]) if car is not None else 0.0
+    if car is None or scale <= 0.0:
+        return blueprint.extent, blueprint.box_center, blueprint.semantic_tag
+    half_x, half_y, half_z = (scale * size for size in car.half_extent)
+    return (half_x, half_y, half_z), (0.0, 0.0, half_z), _VEHICLE_TAGS["car"]
+
+
 def _chosen(attribute: Attribute, values: Mapping[str, str]) -> str:
     value = values.get(attribute.id)
     if value is None or not attribute.modifiable:
@@ -203,7 +223,7 @@ def _catalogue(version: str) -> Iterator[dict[str, Any]]:
         *(_variation(f"extent_{axis}", AttributeKind.FLOAT, ("1.0f",)) for axis in "xyz"),
     )
     yield _plain(
-        "static.prop.mesh",
+        MESH_BLUEPRINT,
         "prop",
         _role("prop"),
         _variation("mesh_path", AttributeKind.STRING, ("",)),

@@ -25,7 +25,7 @@ from lead.simulator.sensors import make_sensor
 from lead.simulator.world.ackermann import AckermannDrivers
 from lead.simulator.world.actors import Actor, ActorKind, AttachmentType, WorldError
 from lead.simulator.world.attachments import Attachments
-from lead.simulator.world.blueprints import Blueprint, BlueprintLibrary
+from lead.simulator.world.blueprints import Blueprint, BlueprintLibrary, body_of
 from lead.simulator.world.collisions import LevelBoxes
 from lead.simulator.world.contacts import CollisionEvent, ContactSolver
 from lead.simulator.world.dormancy import Dormancy
@@ -312,8 +312,7 @@ class World:
         actor.blueprint_uid = blueprint.uid
         actor.attributes = values
         actor.attribute_rows = self.library.attribute_rows(blueprint.id, values)
-        actor.box_center, actor.extent = blueprint.box_center, blueprint.extent
-        actor.semantic_tag = blueprint.semantic_tag
+        actor.extent, actor.box_center, actor.semantic_tag = body_of(blueprint, values)
         actor.vehicle = blueprint.physics
         if kind == ActorKind.VEHICLE:
             self.fleet.insert(actor, location, rotation_deg)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from lead.maps.parked_cars import ParkedCar, parked_car_of
 from lead.simulator.scenery.bodies.props import prop_body
 from lead.simulator.scenery.bodies.two_wheelers import CyclePlan, two_wheeler_body
 from lead.simulator.scenery.bodies.vehicle_plan import VehiclePlan
@@ -23,7 +24,8 @@ GAIT_PHASES = 12
 """Shapes of a walking person per stride; one more is standing."""
 
 Key = tuple[str, int]
-"""Blueprint id and state: bits of opened doors, or phase of the gait from 0 to `GAIT_PHASES` (standing)."""
+"""Blueprint id (with mesh and scale if a client chose them) and state: bits of opened doors, or phase of the gait from
+0 to `GAIT_PHASES` (standing)."""
 
 _STYLES = {
     "audi.a2": "mpv",
@@ -78,6 +80,17 @@ _OWN_COLORS = {
     "taxi": (240, 190, 40),
     "wedge": (150, 154, 158),
 }
+_PARKED_LOOKS = {
+    "Charger": ("sedan", (44, 46, 50)),
+    "FordCrown": ("sedan", (196, 198, 200)),
+    "Lincoln": ("sedan", (66, 84, 120)),
+    "MercedesCCC": ("coupe", (120, 122, 126)),
+    "Mini2021": ("mini", (138, 40, 38)),
+    "NissanPatrol2021": ("suv", (228, 228, 226)),
+    "TeslaM3": ("electric", (84, 96, 78)),
+    "VolkswagenT2_2021": ("camper", (176, 160, 132)),
+}
+"""Style and colour of the parked cars that clients spawn as meshes."""
 _COLA_RED = (184, 24, 28)
 _DEFAULT_COLORS = ((224, 224, 222), (60, 64, 70), (150, 154, 158), (52, 74, 120), (140, 36, 36))
 
@@ -139,14 +152,26 @@ def walker_mesh(actor: Actor, phase: int) -> Mesh:
 
 def prop_key(actor: Actor) -> Key:
     """Body of a prop."""
-    return actor.type_id, 0
+    car = _parked(actor)
+    return (actor.type_id, 0) if car is None else (f"{actor.type_id} {car.name} {actor.attributes['scale']}", 0)
 
 
 def prop_mesh(actor: Actor) -> Mesh:
     """The mesh that goes with :func:`prop_key`; frame of the actor, metres."""
     half_x, half_y, half_z = actor.extent
     label = Label(actor.semantic_tag)
+    if (car := _parked(actor)) is not None:
+        style = _PARKED_LOOKS[car.name][0]
+        wheelbase, wheel_radius = 1.22 * half_x, 0.33 * half_x / car.half_extent[0]
+        return vehicle_body(
+            VehiclePlan(style, 2 * half_x, 2 * half_y, 2 * half_z, 0.0, 0.0, wheelbase, wheel_radius, label)
+        )
     return prop_body(actor.type_id.rsplit(".", 1)[-1], (2 * half_x, 2 * half_y, 2 * half_z), label)
+
+
+def _parked(actor: Actor) -> ParkedCar | None:
+    """The parked car that an actor shows, None for all others."""
+    return parked_car_of(actor.attributes.get("mesh_path", ""))
 
 
 def tint_of(type_id: str, attributes: Mapping[str, str]) -> tuple[float, float, float]:
@@ -156,6 +181,8 @@ def tint_of(type_id: str, attributes: Mapping[str, str]) -> tuple[float, float, 
         red, green, blue = (int(part) for part in text.split(","))
     elif type_id.startswith("walker."):
         red, green, blue = 255, 255, 255
+    elif (car := parked_car_of(attributes.get("mesh_path", ""))) is not None:
+        red, green, blue = _PARKED_LOOKS[car.name][1]
     else:
         name = type_id.removeprefix("vehicle.")
         style = _style(name, attributes.get("base_type", "car"))
