@@ -38,3 +38,23 @@ ACCENT: Color = (72, 178, 255)
 GOOD: Color = (80, 214, 120)
 WARN: Color = (255, 190, 60)
 BAD: Color = (255, 88, 80)
+
+WAYPOINT: Color = (0, 255, 255)
+TARGET_POINT: Color = (235, 30, 30)
+PLANNED_ROUTE: Color = (64, 120, 255)
+EGO_BOX: Color = (150, 20, 24)
+LIDAR: Color = (226, 232, 244)
+RADAR: Color = (60, 230, 90)
+RADAR_DETECTION: Color = (255, 96, 32)
+SEPARATOR: Color = (255, 255, 255)
+BOX_COLORS: tuple[Color, ...] = (
+    (255, 214, 90),
+    (255, 120, 190),
+    (255, 90, 70),
+    (255, 150, 40),
+    (190, 140, 255),
+    (230, 150, 70),
+    (150, 175, 210),
+    (120, 235, 200),
+)
+"""By class of detected box."""

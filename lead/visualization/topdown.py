@@ -80,14 +80,14 @@ class Scene:
         ego_brakes: True while the ego brakes.
         users: Other road users with their kinds.
         stop_lines: Stop lines near the ego.
-        hud: Content of the head-up display.
+        hud: Content of the head-up display; None draws none.
     """
 
     ego: Box
     ego_brakes: bool
     users: Sequence[tuple[RoadUser, Box]]
     stop_lines: Sequence[StopLineState]
-    hud: HudState
+    hud: HudState | None = None
 
 
 class TopDownRenderer:
@@ -143,7 +143,8 @@ class TopDownRenderer:
         _draw_cars(frame, matrix, [scene.ego], _EGO_LOOK)
         if scene.ego_brakes:
             self._draw_brake_lights(frame, matrix, scene.ego)
-        self._hud.draw(frame, scene.hud, np.array([scene.ego.x, scene.ego.y]))
+        if scene.hud is not None:
+            self._hud.draw(frame, scene.hud, np.array([scene.ego.x, scene.ego.y]))
         return frame
 
     def _view(self, ego: Box) -> NDArray[np.float64]:

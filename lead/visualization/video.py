@@ -1,10 +1,18 @@
-"""H.264 videos that browsers play, written by the ffmpeg binary that the ``imageio-ffmpeg`` wheel bundles."""
+"""H.264 videos that browsers play, written by the ffmpeg binary that the ``imageio-ffmpeg`` wheel bundles.
+
+The file grows under its final name as fragmented mp4, one fragment per second, so that it plays while it is being
+written and after everything around it was killed. A file that was closed is rewritten with its index in front, which
+lets browsers seek without reading it all.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -14,123 +22,141 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lead.errors import LeadError
+from lead.visualization.background import BackgroundWorker
 
-CLOSE_TIMEOUT_S = 60.0
+LOG = logging.getLogger(__name__)
+
+STALL_S = 12.0
+CLOSE_TIMEOUT_S = 30.0
+QUEUED_FRAMES = 8
 ERROR_TAIL_BYTES = 2000
+FRAGMENT_S = 1.0
+LOOKAHEAD_FRAMES = 10
+"""What the encoder holds back is lost when it is killed; its usual 40 frames are two seconds of driving."""
+ENCODER_THREADS = 2
+_HEADER_BYTES = 1 << 16
 
 
 class VideoError(LeadError):
-    """A video could not be written; the text carries ffmpeg's own words."""
+    """A video cannot be written the way it was asked for."""
 
 
 class VideoWriter:
-    """Writes RGB frames to an mp4 file that appears under its name only when it is complete.
+    """Writes RGB frames to an mp4 file while they are produced.
 
-    Use as a context manager: leaving it normally finishes the file, an exception discards it.
+    A full disk, or an encoder that dies or hangs, ends the video with one warning and never raises. Use as a context
+    manager: leaving it normally finishes the file, an exception discards it.
+
+    Attributes:
+        path: The file.
+        frame_count: Frames handed over.
     """
 
-    def __init__(self, path: Path, width: int, height: int, fps: float, *, crf: int = 23, preset: str = "veryfast"):
+    def __init__(
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        fps: float,
+        *,
+        crf: int = 23,
+        preset: str = "veryfast",
+        stall_s: float = STALL_S,
+    ):
         """Start the encoder.
 
         Args:
             path: Target, replaced if it exists; its folder is created.
-            width: Frame width in pixels, even.
-            height: Frame height in pixels, even.
+            width: Frame width in pixels; the video of an odd width is one pixel wider.
+            height: Frame height in pixels; likewise.
             fps: Frames per second.
             crf: Quality, lower is better and larger.
             preset: Speed of the encoder.
+            stall_s: How long the encoder may take nothing before the video is given up.
 
         Raises:
-            VideoError: If the size is odd.
+            VideoError: If the size is not positive or there is no ffmpeg.
         """
-        if width % 2 or height % 2 or width <= 0 or height <= 0:
-            raise VideoError(f"video frames must have even positive sizes, not {width} x {height}")
+        if width <= 0 or height <= 0:
+            raise VideoError(f"video frames must have positive sizes, not {width} x {height}")
         self.path = path
         self.frame_count = 0
         self._shape = (height, width, 3)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.mp4")
+        self._padding = (height % 2, width % 2)
+        self._closed = False
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the encoder)
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error"]
-        command += [
-            "-f",
-            "rawvideo",
-            "-pix_fmt",
-            "yuv420p",
-            "-s",
-            f"{width}x{height}",
-            "-r",
-            str(fps),
-            "-i",
-            "-",
-        ]
-        command += ["-an", "-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-pix_fmt", "yuv420p"]
-        # The conversion below is OpenCV's: BT.601, limited range. Without the tags players guess BT.709 at 720p.
-        command += ["-colorspace", "smpte170m", "-color_primaries", "smpte170m", "-color_trc", "smpte170m"]
-        command += ["-color_range", "tv", "-movflags", "+faststart", str(self._temporary)]
-        self._process: subprocess.Popen[bytes] | None = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._errors,
-            start_new_session=True,
+        self._process: subprocess.Popen[bytes] | None = None
+        self._worker = BackgroundWorker(
+            f"video {path}", self._encode, capacity=QUEUED_FRAMES, stall_s=stall_s, abort=self._kill
         )
+        size = f"{width + width % 2}x{height + height % 2}"
+        command = [ffmpeg_path(), "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p"]
+        command += ["-s", size, "-r", str(fps), "-i", "-", "-an", *_encoding(fps, crf, preset), str(path)]
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # A former encoder that is still finishing must keep its own file.
+            path.unlink(missing_ok=True)
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._errors, start_new_session=True
+            )
+        except OSError as error:
+            self._worker.fail(str(error))
+
+    @property
+    def failed(self) -> bool:
+        """True if the video was given up; the file may hold its beginning."""
+        return self._worker.failed
 
     def write(self, frame: NDArray[np.uint8]) -> None:
-        """Append one frame.
+        """Append one frame; waits while the encoder is behind.
 
         Args:
             frame: (height, width, 3) uint8 RGB.
 
         Raises:
-            VideoError: If the shape differs from the video's or the encoder died.
+            VideoError: If the shape differs from the video's or the video is closed.
         """
-        if self._process is None or self._process.stdin is None:
+        if self._closed:
             raise VideoError(f"video {self.path} is closed")
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise VideoError(f"frame of shape {frame.shape} and type {frame.dtype} does not fit video {self._shape}")
-        try:
-            self._process.stdin.write(np.ascontiguousarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420)).data)
-        except (BrokenPipeError, ValueError) as error:
-            raise VideoError(f"ffmpeg stopped while writing {self.path}: {self._error_text()}") from error
+        if self.failed:
+            return
+        down, right = self._padding
+        if down or right:
+            frame = np.pad(frame, ((0, down), (0, right), (0, 0)), mode="edge")
+        self._worker.put(np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420), np.uint8))
         self.frame_count += 1
 
-    def close(self) -> None:
-        """Finish the file and move it to its name; without frames no file is left.
+    def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
+        """Finish the file; without frames no file is left. Safe to call twice.
 
-        Raises:
-            VideoError: If ffmpeg failed.
+        Args:
+            timeout_s: Time for everything; what is not encoded by then is lost.
         """
-        process = self._process
-        if process is None or process.stdin is None:
+        if self._closed:
             return
-        try:
-            process.stdin.close()
-            code = process.wait(timeout=CLOSE_TIMEOUT_S)
-        except (BrokenPipeError, subprocess.TimeoutExpired) as error:
-            self.discard()
-            raise VideoError(f"ffmpeg could not finish {self.path}: {error}") from error
-        self._process = None
-        if code != 0:
-            text = self._error_text()
-            self._temporary.unlink(missing_ok=True)
-            raise VideoError(f"ffmpeg failed on {self.path} (exit code {code}): {text}")
-        if self.frame_count:
-            os.replace(self._temporary, self.path)
-        else:
-            self._temporary.unlink(missing_ok=True)
+        self._closed = True
+        deadline_s = time.monotonic() + timeout_s
+        self._worker.finish(timeout_s)
+        if not self.failed:
+            self._finish_encoder(deadline_s)
+        self._kill()
+        if self.frame_count and not self.failed:
+            self._put_index_first(deadline_s)
+        elif not _has_frames(self.path):
+            _remove(self.path)
         self._errors.close()
 
     def discard(self) -> None:
         """Stop the encoder and remove what it wrote; safe to call at any time."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-            self._process = None
+        if not self._closed:
+            self._closed = True
+            self._worker.failed = True
+            self._kill()
+            self._worker.stop()
             self._errors.close()
-        self._temporary.unlink(missing_ok=True)
+        _remove(self.path)
 
     def __enter__(self) -> VideoWriter:
         """Return this writer."""
@@ -145,7 +171,93 @@ class VideoWriter:
         else:
             self.discard()
 
+    def _encode(self, planes: NDArray[np.uint8]) -> None:
+        """Hand one frame to ffmpeg; runs on the worker's thread."""
+        assert self._process is not None and self._process.stdin is not None
+        try:
+            self._process.stdin.write(planes.data)
+        except (OSError, ValueError) as error:
+            raise VideoError(f"ffmpeg stopped: {self._error_text()}") from error
+
+    def _finish_encoder(self, deadline_s: float) -> None:
+        process = self._process
+        assert process is not None and process.stdin is not None
+        try:
+            process.stdin.close()
+            code = process.wait(timeout=max(deadline_s - time.monotonic(), 0.1))
+        except (OSError, subprocess.TimeoutExpired) as error:
+            self._worker.fail(f"ffmpeg could not finish: {error}")
+            return
+        if code != 0:
+            self._worker.fail(f"ffmpeg failed with exit code {code}: {self._error_text()}")
+
+    def _put_index_first(self, deadline_s: float) -> None:
+        """Rewrite the finished file without fragments; if that fails, the fragmented one stays."""
+        temporary = self.path.with_name(f".{self.path.stem}.{os.getpid()}.tmp.mp4")
+        command = [ffmpeg_path(), "-y", "-loglevel", "error", "-i", str(self.path), "-c", "copy"]
+        command += ["-movflags", "+faststart", str(temporary)]
+        try:
+            left_s = max(deadline_s - time.monotonic(), 0.1)
+            subprocess.run(command, check=True, timeout=left_s, stdin=subprocess.DEVNULL, capture_output=True)
+            os.replace(temporary, self.path)
+        except (OSError, subprocess.SubprocessError) as error:
+            LOG.warning("video %s stays fragmented, seeking in it is slower: %s", self.path, error)
+            _remove(temporary)
+
+    def _kill(self) -> None:
+        """End ffmpeg if it still runs; unblocks the worker."""
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        if process.stdin is not None:
+            # It may have bytes left for a reader that is gone.
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+
     def _error_text(self) -> str:
         self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(self._errors.tell() - ERROR_TAIL_BYTES, 0))
-        return self._errors.read().decode("utf-8", "replace").strip() or "no message"
+        return " ".join(self._errors.read().decode("utf-8", "replace").split()) or "no message"
+
+
+def ffmpeg_path() -> str:
+    """Return the ffmpeg program.
+
+    Raises:
+        VideoError: If there is none.
+    """
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise VideoError(
+            "there is no ffmpeg; reinstall it with pip install --force-reinstall imageio-ffmpeg"
+        ) from error
+
+
+def _encoding(fps: float, crf: int, preset: str) -> list[str]:
+    """Options of the encoder and the container."""
+    options = ["-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-pix_fmt", "yuv420p"]
+    options += ["-threads", str(ENCODER_THREADS), "-rc-lookahead", str(LOOKAHEAD_FRAMES)]
+    options += ["-g", str(max(1, round(FRAGMENT_S * fps)))]
+    # The frames are converted by OpenCV: BT.601, limited range. Without the tags players guess BT.709 at 720p.
+    options += ["-colorspace", "smpte170m", "-color_primaries", "smpte170m", "-color_trc", "smpte170m"]
+    options += ["-color_range", "tv", "-movflags", "+frag_keyframe+empty_moov+default_base_moof"]
+    return [*options, "-flush_packets", "1"]
+
+
+def _has_frames(path: Path) -> bool:
+    """Tell whether an mp4 file holds at least the head of a fragment."""
+    try:
+        with path.open("rb") as file:
+            return b"moof" in file.read(_HEADER_BYTES)
+    except OSError:
+        return False
+
+
+def _remove(path: Path) -> None:
+    """Delete a file if it is there and can be deleted."""
+    with contextlib.suppress(OSError):
+        path.unlink()
