@@ -23,12 +23,17 @@ def command(
     """Drive a route of our own in Town10HD and print its score and its video.
 
     Starts an embedded simulator on a free port; installs the town's map first if it is missing.
+
+    Example: lead demo --traffic 60
     """
     # Imported here so that --help stays instant.
-    from lead.cli.drive import run_drive
-    from lead.evaluation.runner import DriveSettings
+    from lead.cli.drive import Drive, run_drive
+    from lead.evaluation.simulators import SimulatorChoice, SimulatorKind
+    from lead.evaluation.supervisor import DriveSettings
+    from lead.evaluation.tasks import make_tasks
     from lead.maps.towns import install_towns, installed_towns
     from lead.routes.reader import read_routes
+    from lead.scoring.profiles import profile
 
     if not DEMO_ROUTE.is_file():
         raise LeadError(f"the demo route {DEMO_ROUTE} is missing; run the demo from a clone of the repository")
@@ -38,14 +43,19 @@ def command(
         typer.echo(f"installing {', '.join(missing)}", err=True)
         install_towns(missing)
     settings = DriveSettings(
+        agent="autopilot",
+        agent_config="",
+        profile=profile("leaderboard"),
+        folder=output_dir,
+        traffic=traffic,
+        timeout_s=TIMEOUT_S,
+        topdown_video=video,
+        single=True,
         name=DEMO_ROUTE.stem,
-        output_dir=output_dir,
-        agent_name="autopilot",
-        traffic_count=traffic,
-        video=video,
     )
-    port = _free_or(DEFAULT_PORT, span=2)
-    run_drive(routes, settings, port, _free_or(DEFAULT_TRAFFIC_MANAGER_PORT, span=1), seed, TIMEOUT_S)
+    simulator = SimulatorChoice(SimulatorKind.EMBEDDED, _free_or(DEFAULT_PORT, span=2), seed)
+    tasks = make_tasks([(DEMO_ROUTE, routes)], 1, seed)
+    run_drive(Drive(tasks, settings, simulator, _free_or(DEFAULT_TRAFFIC_MANAGER_PORT, span=1)))
 
 
 def _free_or(preferred: int, span: int) -> int:

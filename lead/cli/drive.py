@@ -1,10 +1,10 @@
-"""``lead drive``: drive the routes of a file with an agent, score them and film them."""
+"""``lead drive``: drive the routes of a file with an agent, score them and film them, whatever breaks on the way."""
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,102 +13,255 @@ import typer
 if TYPE_CHECKING:
     from types import FrameType
 
-    from lead.evaluation.agent import AutonomousAgent
-    from lead.evaluation.runner import DriveResult, DriveSettings
-    from lead.routes.model import Route
+    from lead.evaluation.result_store import ResultStore
+    from lead.evaluation.simulators import SimulatorChoice
+    from lead.evaluation.supervisor import DriveSettings
+    from lead.evaluation.tasks import RouteTask
 
-EXIT_INFRASTRUCTURE = 1
+EXIT_INFRASTRUCTURE, EXIT_AGENT = 1, 3
 EXIT_TERMINATED = 128 + signal.SIGTERM
-DEFAULT_OUTPUT = Path("outputs/local_evaluation")
+MODEL_OUTPUT, EXPERT_OUTPUT = Path("outputs/local_evaluation"), Path("outputs/expert_evaluation")
+DEFAULT_TRAFFIC = 20
+DEFAULT_MEMORY_SHARE = 0.9
 
 
 def command(  # noqa: PLR0913 (typer: one parameter per option)
     routes: Annotated[Path, typer.Option(help="Route XML file.")],
-    agent: Annotated[str, typer.Option(help="Name of the driving agent.")] = "autopilot",
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Closed-loop settings (docs/videos.md).")
+    ] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Folder with the model of the agent.")] = None,
+    expert: Annotated[bool, typer.Option("--expert", help="Drive the rule-based expert.")] = False,
+    carl: Annotated[bool, typer.Option("--carl", "--carl-agent", help="The checkpoint is a CaRL agent.")] = False,
+    plant: Annotated[bool, typer.Option("--plant", help="The checkpoint is a PlanT agent.")] = False,
+    py123d: Annotated[bool, typer.Option("--py123d", help="The expert writes 123D logs.")] = False,
+    agent: Annotated[
+        str | None, typer.Option(help="Agent by name, or a file with get_entry_point() [default: autopilot].")
+    ] = None,
+    agent_config: Annotated[str | None, typer.Option(help="Text handed to the agent's setup().")] = None,
+    bench2drive: Annotated[bool, typer.Option("--bench2drive", help="Rules of Bench2Drive.")] = False,
+    fail2drive: Annotated[bool, typer.Option("--fail2drive", help="Rules of Fail2Drive.")] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="Rules by name: leaderboard, leaderboard-2.1, bench2drive-0.0.3, longest6, town13 ..."),
+    ] = None,
     route_id: Annotated[
         list[str] | None, typer.Option(help="Drive only the route with this id; may be repeated.")
     ] = None,
+    simulator: Annotated[
+        str, typer.Option(help="auto (server on the port, else CARLA_ROOT, else embedded), embedded or carla.")
+    ] = "auto",
+    harness: Annotated[str, typer.Option(help="builtin, or official: CARLA's own leaderboard.")] = "builtin",
     port: Annotated[int, typer.Option(help="Port of the simulator; one is started if none answers.", min=1)] = 2000,
     traffic_manager_port: Annotated[int, typer.Option(help="Port of CARLA's Traffic Manager.", min=1)] = 8000,
-    traffic_manager_seed: Annotated[int, typer.Option(help="Seed of the background traffic.", min=0)] = 0,
-    traffic: Annotated[int, typer.Option(help="Number of background vehicles.", min=0)] = 20,
+    traffic_manager_seed: Annotated[int, typer.Option(help="Seed of traffic, sensors and weather.", min=0)] = 0,
+    traffic: Annotated[int, typer.Option(help="Number of background vehicles.", min=0)] = DEFAULT_TRAFFIC,
+    repetitions: Annotated[int, typer.Option(help="How often every route is driven, each with a seed.", min=1)] = 1,
+    timeout: Annotated[
+        float, typer.Option(help="Longest wait for the simulator and for the agent, seconds.", min=1.0)
+    ] = 180.0,
+    retries: Annotated[int, typer.Option(help="How often a broken drive is repeated per route.", min=0)] = 2,
+    memory_limit: Annotated[
+        float | None,
+        typer.Option(help="Memory an agent's process may use, GiB; 0 for no limit [default: 90 % of the machine]."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Keep finished routes of the output folder.")] = False,
+    debug: Annotated[int, typer.Option(help="Above 0: show the agent's output.", min=0)] = 0,
+    gpu: Annotated[int, typer.Option(help="GPU of the agent's model and of a CARLA binary.", min=0)] = 0,
     output_dir: Annotated[
         Path | None, typer.Option(help="Folder for results [default: outputs/local_evaluation/<file name>].")
     ] = None,
     video: Annotated[bool, typer.Option("--video/--no-video", help="Write a top-down video per route.")] = True,
-    timeout: Annotated[
-        float, typer.Option(help="Longest wait for an answer of the simulator, seconds.", min=1.0)
-    ] = 180.0,
 ) -> None:
-    """Drive routes and score them with the rules of CARLA leaderboard 2.0.
+    """Drive routes and score them with the rules of their benchmark.
 
-    Uses the CARLA server behind the port, or starts the embedded simulator and stops it afterwards.
+    Every route runs in processes of its own; broken drives are repeated, results are written after every route.
+    Exit codes: 0 every route was driven, 1 something could not be driven, 3 the agent crashed or was not accepted.
 
-    Example: lead drive --routes data/routes/demo.xml
+    \b
+    Examples:
+      lead drive --routes data/routes/demo.xml
+      lead drive --agent my_agent.py --routes data/benchmark_routes/bench2drive/1711.xml --bench2drive
+      lead drive --routes data/routes/demo.xml produce_demo_video=true custom_weather=ClearSunset
     """
     # Imported here so that --help stays instant.
-    from lead.evaluation.runner import DriveSettings
+    from lead.cli.agent_choice import choose_agent, choose_profile
+    from lead.evaluation.simulators import SimulatorChoice, simulator_kind
+    from lead.evaluation.supervisor import DriveSettings
+    from lead.evaluation.tasks import make_tasks
+    from lead.routes.catalogue import route_stem
     from lead.routes.reader import read_routes, select_routes
 
+    choice = choose_agent(
+        checkpoint,
+        expert=expert,
+        carl=carl,
+        plant=plant,
+        py123d=py123d,
+        agent=agent,
+        agent_config=agent_config,
+        routes=routes,
+    )
     selected = read_routes(routes)
     if route_id:
         selected = select_routes(selected, route_id)
+    rules = choose_profile(selected, profile, bench2drive=bench2drive, fail2drive=fail2drive)
+    tasks = make_tasks([(routes, selected)], repetitions, traffic_manager_seed)
+    stem = route_stem(routes)
     settings = DriveSettings(
-        name=routes.stem,
-        output_dir=output_dir or DEFAULT_OUTPUT / routes.stem,
-        agent_name=agent,
-        agent_config=str(routes),
-        traffic_count=traffic,
-        video=video,
+        agent=choice.name,
+        agent_config=choice.config,
+        profile=rules,
+        folder=output_dir or (EXPERT_OUTPUT if choice.is_expert else MODEL_OUTPUT / stem),
+        traffic=traffic,
+        timeout_s=timeout,
+        retries=retries,
+        memory_bytes=memory_bytes(memory_limit),
+        topdown_video=video,
+        closed_loop=tuple(overrides or ()),
+        debug=debug,
+        gpu=gpu if choice.has_model else None,
+        single=len(tasks) == 1,
+        name=stem,
     )
-    run_drive(selected, settings, port, traffic_manager_port, traffic_manager_seed, timeout)
+    kind = simulator_kind(simulator)
+    root = "CARLA_F2D" if rules.name == "fail2drive" else "CARLA_ROOT"
+    server = SimulatorChoice(kind, port, traffic_manager_seed, gpu, root, timeout_s=timeout)
+    if harness not in ("builtin", "official"):
+        raise typer.BadParameter(f"{harness!r} is neither builtin nor official", param_hint="--harness")
+    if harness == "official":
+        raise typer.Exit(_drive_officially(routes, settings, server, traffic_manager_port, repetitions, resume=resume))
+    run_drive(Drive(tasks, settings, server, traffic_manager_port, resume))
 
 
-def run_drive(
-    routes: list[Route],
+def _drive_officially(
+    routes: Path,
     settings: DriveSettings,
-    port: int,
+    simulator: SimulatorChoice,
     traffic_manager_port: int,
-    seed: int,
-    timeout_s: float,
-) -> None:
-    """Drive routes with progress bars and print the scores; see :func:`command` for the arguments.
-
-    Raises:
-        typer.Exit: With code 1 if the simulator crashed.
-        LeadError: If the routes cannot be driven at all.
-    """
-    from lead.agents.registry import create_agent
-    from lead.cli.drive_display import DriveProgress, print_result
-    from lead.evaluation.runner import drive_routes, simulator_for
-    from lead.evaluation.world_setup import SimulationSession
-    from lead.simulator.launch import LOOPBACK
-
-    def make_agent() -> AutonomousAgent:
-        return create_agent(settings.agent_name, LOOPBACK, port)
-
-    def give_up(so_far: DriveResult | None = None) -> None:
-        # The main thread is stuck inside the client, which would abort the process after its time-out.
-        progress.close()
-        if so_far is not None:
-            print_result(so_far, len(routes))
-        typer.echo(f"lead drive: the simulator on port {port} died", err=True)
-        sys.stdout.flush()
-        os._exit(EXIT_INFRASTRUCTURE)
+    repetitions: int,
+    *,
+    resume: bool,
+) -> int:
+    """Drive under CARLA's own leaderboard and return the exit code."""
+    from lead.evaluation.locks import folder_lock
+    from lead.evaluation.simulators import open_simulator
+    from lead.integrations.leaderboard.harness import OfficialRun, run_official
+    from lead.integrations.leaderboard.installation import DEFAULT_ROOT, Installation
+    from lead.routes.reader import read_routes
 
     signal.signal(signal.SIGTERM, _exit_on_signal)
-    make_agent()  # An unknown name must be reported before a simulator is started.
-    towns = list(dict.fromkeys(route.town for route in routes))
-    with DriveProgress() as progress:
-        progress.announce(f"simulator on port {port}")
-        with (
-            simulator_for(port, towns, seed) as server,
-            SimulationSession(port, traffic_manager_port, seed, timeout_s, server=server, on_death=give_up) as session,
-        ):
-            result = drive_routes(session, routes, make_agent, settings, [progress], give_up)
-    print_result(result, len(routes))
-    if result.simulator_crashed:
-        raise typer.Exit(EXIT_INFRASTRUCTURE)
+    names = {"bench2drive": "bench2drive", "fail2drive": "fail2drive"}
+    benchmark = names.get(settings.profile.name, "leaderboard")
+    installation = Installation.find(DEFAULT_ROOT, benchmark)
+    towns = list(dict.fromkeys(route.town for route in read_routes(routes)))
+    with folder_lock(settings.folder):
+        host = open_simulator(replace(simulator, carla_version=installation.carla_version), towns)
+        try:
+            host.prepare(towns[0])
+            return run_official(
+                OfficialRun(
+                    routes=routes,
+                    agent=settings.agent,
+                    out_dir=settings.folder,
+                    agent_config=settings.agent_config,
+                    port=host.port,
+                    traffic_manager_port=traffic_manager_port,
+                    traffic_manager_seed=simulator.seed,
+                    repetitions=repetitions,
+                    timeout_s=settings.timeout_s,
+                    debug=settings.debug,
+                    resume=resume,
+                    benchmark=benchmark,
+                )
+            )
+        finally:
+            host.close()
+
+
+@dataclass(frozen=True)
+class Drive:
+    """An evaluation with one worker.
+
+    Attributes:
+        tasks: Everything to drive.
+        settings: How.
+        simulator: The user's choice of the simulator.
+        traffic_manager_port: Port of the Traffic Manager.
+        resume: Continue the results in the folder.
+    """
+
+    tasks: list[RouteTask]
+    settings: DriveSettings
+    simulator: SimulatorChoice
+    traffic_manager_port: int
+    resume: bool = field(default=False)
+
+
+def run_drive(drive: Drive) -> None:
+    """Drive with a progress bar, print the scores and leave with a truthful code.
+
+    Raises:
+        typer.Exit: With code 1 if a route could not be driven, 3 if the agent failed.
+        LeadError: If the evaluation cannot go on.
+    """
+    from lead.agents.registry import check_agent
+    from lead.cli.drive_display import DriveProgress, print_records
+    from lead.config.closed_loop import resolve_closed_loop
+    from lead.config.resolve import as_json
+    from lead.evaluation.locks import folder_lock
+    from lead.evaluation.manifest import manifest
+    from lead.evaluation.pool import run_tasks
+    from lead.evaluation.result_store import ResultStore
+    from lead.evaluation.simulators import open_simulator
+    from lead.evaluation.supervisor import towns_of
+    from lead.routes.weather import preset
+    from lead.simulator.launch import require_free_port
+
+    signal.signal(signal.SIGTERM, _exit_on_signal)
+    settings, tasks = drive.settings, drive.tasks
+    check_agent(settings.agent)
+    closed_loop = resolve_closed_loop(settings.closed_loop)
+    if closed_loop.custom_weather is not None:
+        preset(closed_loop.custom_weather)  # An unknown name must be reported before anything starts.
+    require_free_port(drive.traffic_manager_port, "Traffic Manager port")
+    store = ResultStore(settings.folder, settings.profile, tasks)
+    try:
+        with folder_lock(settings.folder):
+            host = open_simulator(drive.simulator, towns_of(tasks))
+            store.open(resume=drive.resume)
+            store.write_manifest(manifest(tasks, settings, as_json(closed_loop), {"kind": host.name}))
+            todo = [task for task in tasks if not store.is_done(task)]
+            with DriveProgress() as progress:
+                port = drive.traffic_manager_port
+                run_tasks(todo, [lambda: host], [settings], store, progress, traffic_manager_port=port)
+    finally:
+        records = store.ordered_records()
+        if records:
+            print_records(records, len(tasks), settings.folder, settings.profile.title)
+            sys.stdout.flush()
+    code = exit_code(store)
+    if code:
+        raise typer.Exit(code)
+
+
+def exit_code(store: ResultStore) -> int:
+    """Return what the process should end with: the worst thing that happened to any route."""
+    from lead.scoring.records import AGENT_CRASHED, AGENT_SETUP_FAILED, SENSORS_INVALID
+
+    if not store.is_complete:
+        return EXIT_INFRASTRUCTURE
+    failures = (AGENT_CRASHED, AGENT_SETUP_FAILED, SENSORS_INVALID)
+    return EXIT_AGENT if any(record.status.endswith(failures) for record in store.ordered_records()) else 0
+
+
+def memory_bytes(limit_gib: float | None) -> int:
+    """Return the memory limit of an episode process in bytes; the default is a share of what the machine has."""
+    if limit_gib is not None:
+        return int(limit_gib * 2**30)
+    from lead.evaluation.memory import total_memory_bytes
+
+    return int(DEFAULT_MEMORY_SHARE * total_memory_bytes())
 
 
 def _exit_on_signal(number: int, frame: FrameType | None) -> None:

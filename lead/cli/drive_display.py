@@ -1,8 +1,10 @@
-"""What ``lead drive`` shows: a progress bar per route and the score table."""
+"""What ``lead drive`` shows: a progress bar per route, what went wrong, and the score table."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 
 from rich import box
@@ -10,27 +12,28 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from lead.evaluation.episode import EpisodeStart, EpisodeTick
-from lead.evaluation.runner import DriveResult
-
-UPDATE_S = 0.2
+from lead.evaluation.episode_child import Message
+from lead.evaluation.tasks import RouteTask, TaskResult
+from lead.scoring.endpoint import FILE_NAME
+from lead.scoring.records import RouteRecord
 
 
 class DriveProgress:
-    """Episode observer with a progress bar: share of the route and speed relative to real time."""
+    """Pool listener with a progress bar: share of the route and speed relative to real time."""
 
     def __init__(self) -> None:
         """Create an empty display."""
+        self.console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=self.console,
         )
         self._task: TaskID | None = None
-        self._shown_at_s = 0.0
+        self._first: tuple[float, float] | None = None
 
     def __enter__(self) -> DriveProgress:
         """Show the display."""
@@ -41,50 +44,67 @@ class DriveProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the display as it is."""
-        self.close()
-
-    def close(self) -> None:
-        """Stop updating; safe to call twice."""
         self._progress.stop()
 
-    def announce(self, text: str) -> None:
-        """Show a step before the first route."""
-        self._task = self._progress.add_task(f"waiting for the {text}", total=100.0, rate="")
-
-    def on_start(self, start: EpisodeStart) -> None:
+    def on_task(self, worker: int, task: RouteTask, attempt: int) -> None:
         """Start the bar of a route."""
-        if self._task is not None:
+        if self._task is not None and attempt > 1:
             self._progress.remove_task(self._task)
-        description = f"{start.route.town} route {start.route.id} ({start.dense.length_m:.0f} m)"
-        self._task = self._progress.add_task(description, total=100.0, rate="")
-        self._started_at_s = time.monotonic()
-        self._first_tick_s: float | None = None
+        again = f", attempt {attempt}" if attempt > 1 else ""
+        repetition = f", repetition {task.repetition}" if task.repetition else ""
+        self._first = None
+        self._task = self._progress.add_task(
+            f"{task.route.town} route {task.name}{repetition}{again}", total=100.0, rate="starting"
+        )
 
-    def on_tick(self, tick: EpisodeTick) -> None:
-        """Move the bar a few times per second."""
-        now_s = time.monotonic()
-        if self._first_tick_s is None:
-            self._first_tick_s = tick.observation.time_s
-        if self._task is None or (now_s - self._shown_at_s < UPDATE_S and tick.percent < 100.0):
+    def on_progress(self, worker: int, message: Message) -> None:
+        """Move the bar."""
+        if self._task is None:
             return
-        self._shown_at_s = now_s
-        factor = (tick.observation.time_s - self._first_tick_s) / max(now_s - self._started_at_s, 1e-3)
-        self._progress.update(self._task, completed=tick.percent, rate=f"{factor:.1f} x real time")
+        now_s = time.monotonic()
+        if self._first is None:
+            self._first = (now_s, message["time_s"])
+        factor = (message["time_s"] - self._first[1]) / max(now_s - self._first[0], 1e-3)
+        rate = f"{factor:.1f} x real time" if factor > 0.0 else ""
+        self._progress.update(self._task, completed=message["percent"], rate=rate)
 
-    def on_end(self) -> None:
-        """Keep the finished bar on the screen."""
-        self._task = None
+    def on_retry(self, worker: int, task: RouteTask, explanation: str) -> None:
+        """Say why a route is driven again."""
+        self.console.print(f"route {task.name}: {explanation}; trying again", style="yellow", highlight=False)
+
+    def on_result(self, worker: int, result: TaskResult, record: RouteRecord) -> None:
+        """Finish the bar."""
+        if self._task is not None:
+            self._progress.update(self._task, completed=record.scores["score_route"], rate=record.status)
+            self._progress.stop_task(self._task)
+            self._task = None
+        if result.explanation:
+            self.console.print(f"route {result.task.name}: {result.explanation}", style="red", highlight=False)
+        if result.scenarios == "ignored":
+            count = len(result.task.route.scenarios)
+            self.console.print(
+                f"route {result.task.name}: its {count} scenarios were ignored, this version has no scenario engine",
+                style="yellow",
+                highlight=False,
+            )
 
 
-def print_result(result: DriveResult, route_count: int) -> None:
-    """Print the score table and where the files are."""
+def print_records(records: Sequence[RouteRecord], total: int, folder: Path, rules: str) -> None:
+    """Print the score table and where the files are.
+
+    Args:
+        records: Records of the evaluation.
+        total: Number of its routes.
+        folder: Output folder.
+        rules: Name of the rules.
+    """
     console = Console()
-    table = Table(title="Scores (leaderboard 2.0 rules)", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table = Table(title=f"Scores ({rules} rules)", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     table.add_column("route", min_width=9, overflow="fold")
     table.add_column("status", overflow="fold")
     for heading in ("driving\nscore", "route\n%", "penalty\n", "colli-\nsions", "red\nlights", "game\ns", "wall\ns"):
         table.add_column(heading, justify="right")
-    for record in result.records:
+    for record in records:
         collisions = sum(len(messages) for key, messages in record.infractions.items() if key.startswith("collisions"))
         table.add_row(
             record.route_id.removeprefix("RouteScenario_"),
@@ -98,8 +118,11 @@ def print_result(result: DriveResult, route_count: int) -> None:
             f"{record.meta['duration_system']:.1f}",
         )
     console.print(table)
-    if len(result.records) < route_count:
-        console.print(f"{route_count - len(result.records)} of {route_count} routes were not driven")
-    console.print(f"results  {result.checkpoint}", soft_wrap=True)
-    for video in result.videos:
+    if total > 1:
+        mean = sum(record.scores["score_composed"] for record in records) / total
+        console.print(f"driving score {mean:.2f} over {total} routes")
+    if len(records) < total:
+        console.print(f"{total - len(records)} of {total} routes have no result yet (continue with --resume)")
+    console.print(f"results  {folder / FILE_NAME}", soft_wrap=True)
+    for video in sorted(folder.rglob("*.mp4")):
         console.print(f"video    {video}", soft_wrap=True)

@@ -30,9 +30,13 @@ from lead.errors import LeadError
 DEFAULT_COMMAND = "drive"
 COMMANDS: dict[str, tuple[str, str]] = {
     "drive": ("lead.cli.drive", "Drive and score the routes of a file (the default command)."),
+    "benchmark": ("lead.cli.benchmark", "Drive a whole benchmark with several workers, safe to stop and resume."),
+    "score": ("lead.cli.score", "Print and write every table of a benchmark from its results."),
+    "routes": ("lead.cli.routes", "Check route files, and download the public ones."),
     "demo": ("lead.cli.demo", "Drive one of our own routes in a CARLA town and show score and video."),
     "sim": ("lead.cli.sim", "Start the embedded simulator, a stand-in for a CARLA server."),
     "towns": ("lead.cli.towns", "Install and list the maps of the CARLA towns."),
+    "setup": ("lead.cli.setup", "Set up CARLA's own leaderboard as a second harness."),
     "doctor": ("lead.cli.doctor", "Check this machine: Python, CARLA client, ports, disk, towns."),
 }
 

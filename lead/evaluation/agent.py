@@ -12,9 +12,13 @@ from enum import Enum
 from typing import Any, Protocol, runtime_checkable
 
 import carla
+import numpy as np
+from numpy.typing import NDArray
 
+from lead.evaluation.metric_log import motion_row
 from lead.evaluation.observation import WorldObserver
 from lead.evaluation.traffic_lights import TrafficLights
+from lead.routes.global_plan import sparse_indices
 from lead.routes.planner import DenseRoute, RoadOption
 
 GpsPlan = Sequence[tuple[dict[str, float], RoadOption]]
@@ -26,6 +30,8 @@ class Track(Enum):
 
     SENSORS = "SENSORS"
     MAP = "MAP"
+    SENSORS_QUALIFIER = "SENSORS_QUALIFIER"
+    MAP_QUALIFIER = "MAP_QUALIFIER"
 
 
 class AutonomousAgent:
@@ -33,7 +39,12 @@ class AutonomousAgent:
 
     Attributes:
         track: Track the agent takes part in.
+        plan_spacing_m: Largest distance between points of the thinned plan; the benchmark's profile sets it.
+        hero_actor: The vehicle driven, as in Bench2Drive's base class; set before ``setup``.
     """
+
+    plan_spacing_m: float = 200.0
+    hero_actor: carla.Vehicle | None = None
 
     def __init__(self, carla_host: str, carla_port: int, debug: bool = False) -> None:
         """Create an agent; heavy work belongs into :meth:`setup`."""
@@ -70,15 +81,56 @@ class AutonomousAgent:
     def destroy(self) -> None:
         """Release what :meth:`setup` acquired; called exactly once after every route."""
 
+    def get_hero(self) -> None:
+        """Do nothing: the vehicle is known already. Agents written for Bench2Drive call it before the next method."""
+
+    def get_metric_info(self) -> dict[str, list[float]]:
+        """Return the ego's motion as Bench2Drive's metrics want it; the evaluation logs it itself, too.
+
+        Raises:
+            RuntimeError: If no drive has begun.
+        """
+        if self.hero_actor is None:
+            raise RuntimeError("there is no vehicle before the drive")
+        return motion_row(self.hero_actor)
+
     def set_global_plan(self, global_plan_gps: GpsPlan, global_plan_world_coord: WorldPlan) -> None:
-        """Receive the sparse route before :meth:`setup` returns control to the drive.
+        """Receive the dense route, before :meth:`setup`, and keep it thinned as the official base class does.
 
         Args:
-            global_plan_gps: Dictionaries with lat, lon (degrees) and z (metres), each with its road option.
+            global_plan_gps: Dictionaries with lat, lon (degrees) and z (metres), each with its road option; one
+                point per metre.
             global_plan_world_coord: The same points as transforms.
         """
-        self._global_plan = global_plan_gps
-        self._global_plan_world_coord = global_plan_world_coord
+        line = _Line.of(global_plan_world_coord)
+        kept = sparse_indices(line, self.plan_spacing_m)
+        self._global_plan = [global_plan_gps[index] for index in kept]
+        self._global_plan_world_coord = [global_plan_world_coord[index] for index in kept]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What thinning needs of a plan.
+
+    Attributes:
+        option: (n,) values of :class:`RoadOption`.
+        distance_m: (n,) distance along the plan from its first point.
+    """
+
+    option: NDArray[np.int8]
+    distance_m: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return len(self.option)
+
+    @classmethod
+    def of(cls, plan: WorldPlan) -> _Line:
+        """Measure a plan."""
+        places = np.array([[pose.location.x, pose.location.y, pose.location.z] for pose, _ in plan], np.float64)
+        steps_m = np.linalg.norm(np.diff(places.reshape(-1, 3), axis=0), axis=1)
+        option = np.array([option.value for _, option in plan], np.int8)
+        return cls(option, np.concatenate([[0.0], np.cumsum(steps_m)]))
 
 
 @dataclass(frozen=True)
@@ -100,6 +152,14 @@ class PrivilegedContext:
     route: DenseRoute
     observer: WorldObserver
     lights: TrafficLights
+
+
+@runtime_checkable
+class ScenarioAwareAgent(Protocol):
+    """An agent that wants to know the scenario it drives in, right before the run starts."""
+
+    def set_scenario(self, scenario: Any) -> None:
+        """Receive the running scenario."""
 
 
 @runtime_checkable

@@ -1,12 +1,13 @@
 """One reading of the world per tick, as arrays, shared by criteria, agents and drawings.
 
-Asking every actor in Python is the slowest part of an episode, so it happens once per tick and only here.
+Asking every actor in Python is the slowest part of an episode, so it happens once per tick and only here. What does
+not change about an actor (kind, box, role) is asked once, when its id appears.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import carla
@@ -14,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 REFRESH_TICKS = 20
-"""The actor list is read anew at least this often (and whenever the number of actors changes)."""
+"""The list of actors is read anew at least this often (and whenever the number of actors changes)."""
+BACKGROUND_ROLE = "background"
+"""Role name of the traffic that the ego's speed is compared with."""
 
 
 class ActorKind(IntEnum):
@@ -41,22 +44,76 @@ ACTOR_DTYPE = np.dtype(
 )
 """One row per actor: centre of its box (world, metres), heading (rad), velocity (m/s), half sizes (m)."""
 
+_KIND_PREFIXES = (
+    ("vehicle.", ActorKind.VEHICLE),
+    ("walker.", ActorKind.WALKER),
+    ("static.prop.", ActorKind.PROP),
+)
+
+
+def _zeros() -> NDArray[np.float64]:
+    return np.zeros(3)
+
 
 @dataclass(frozen=True)
 class EgoState:
-    """Pose and motion of the ego vehicle.
+    """Pose and motion of the ego vehicle; the defaults stand for a level vehicle without vertical motion.
 
     Attributes:
         location: (3,) float64 actor location, world frame, metres.
         yaw_rad: Heading.
         speed_mps: Length of the velocity vector.
         extent: (3,) float64 half sizes of the box, metres.
+        pitch_rad: Rise of the nose.
+        roll_rad: Roll.
+        velocity: (3,) float64, world frame, m/s.
+        acceleration: (3,) float64, world frame, m/s^2.
+        angular_velocity_deg: (3,) float64, degrees per second, as the simulator gives it.
     """
 
     location: NDArray[np.float64]
     yaw_rad: float
     speed_mps: float
     extent: NDArray[np.float64]
+    pitch_rad: float = 0.0
+    roll_rad: float = 0.0
+    velocity: NDArray[np.float64] = field(default_factory=_zeros)
+    acceleration: NDArray[np.float64] = field(default_factory=_zeros)
+    angular_velocity_deg: NDArray[np.float64] = field(default_factory=_zeros)
+
+    @property
+    def planar_speed_mps(self) -> float:
+        """Horizontal speed; the official criteria ignore vertical motion."""
+        return math.hypot(self.velocity[0], self.velocity[1])
+
+    @property
+    def forward(self) -> NDArray[np.float64]:
+        """(3,) unit vector to the front, world frame."""
+        level = math.cos(self.pitch_rad)
+        return np.array(
+            [level * math.cos(self.yaw_rad), level * math.sin(self.yaw_rad), math.sin(self.pitch_rad)],
+            dtype=np.float64,
+        )
+
+    @property
+    def right(self) -> NDArray[np.float64]:
+        """(3,) unit vector to the right, world frame."""
+        cos_yaw, sin_yaw = math.cos(self.yaw_rad), math.sin(self.yaw_rad)
+        cos_roll, sin_roll = math.cos(self.roll_rad), math.sin(self.roll_rad)
+        lean = math.sin(self.pitch_rad) * sin_roll
+        return np.array(
+            [
+                cos_yaw * lean - sin_yaw * cos_roll,
+                sin_yaw * lean + cos_yaw * cos_roll,
+                -math.cos(self.pitch_rad) * sin_roll,
+            ],
+            dtype=np.float64,
+        )
+
+    @property
+    def rotation_deg(self) -> tuple[float, float, float]:
+        """Roll, pitch and yaw in degrees, in this order."""
+        return math.degrees(self.roll_rad), math.degrees(self.pitch_rad), math.degrees(self.yaw_rad)
 
     def point_ahead(self, distance_m: float) -> carla.Location:
         """Return the location at a distance along the heading (negative: behind)."""
@@ -73,12 +130,15 @@ class Observation:
         time_s: Simulated seconds since the start of the episode.
         ego: Ego vehicle.
         actors: (n,) array of :data:`ACTOR_DTYPE` without the ego.
+        background_speed_mps: Mean horizontal speed of the vehicles with the role :data:`BACKGROUND_ROLE`; None if
+            there are none.
     """
 
     frame: int
     time_s: float
     ego: EgoState
     actors: NDArray[np.void]
+    background_speed_mps: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +148,7 @@ class _Known:
     kind: ActorKind
     extent: tuple[float, float]
     offset: tuple[float, float]
+    is_background: bool
 
 
 class WorldObserver:
@@ -101,79 +162,116 @@ class WorldObserver:
         """Start observing; the world must have ticked once since the ego was spawned."""
         self._world = world
         self._ego = ego
+        self._ego_id = int(ego.id)
         extent = ego.bounding_box.extent
         self._ego_extent = np.array([extent.x, extent.y, extent.z], dtype=np.float64)
-        self._known: dict[int, _Known] = {}
-        self._alive: list[tuple[int, _Known]] = []
+        self._known: dict[int, _Known | None] = {}
+        self._alive: list[int] = []
+        self._rows = np.empty(0, dtype=ACTOR_DTYPE)
+        self._offset = np.empty((0, 2))
+        self._is_background = np.empty(0, dtype=np.bool_)
         self._actor_count = -1
         self._ticks = 0
         self._start_time_s = world.get_snapshot().timestamp.elapsed_seconds
         self.latest = self.read()
 
     def read(self) -> Observation:
-        """Read the current snapshot."""
+        """Read the current snapshot.
+
+        Raises:
+            RuntimeError: If the ego vehicle is gone.
+        """
         snapshot = self._world.get_snapshot()
         if len(snapshot) != self._actor_count or self._ticks % REFRESH_TICKS == 0:
-            self._refresh(len(snapshot))
+            self._refresh(snapshot)
         self._ticks += 1
-        rows = [row for number, known in self._alive if (row := _row(snapshot, number, known)) is not None]
+        actors, background_speed_mps = self._read_actors(snapshot)
         self.latest = Observation(
             frame=snapshot.frame,
             time_s=snapshot.timestamp.elapsed_seconds - self._start_time_s,
-            ego=self._ego_state(snapshot),
-            actors=np.array(rows, dtype=ACTOR_DTYPE),
+            ego=self._read_ego(snapshot),
+            actors=actors,
+            background_speed_mps=background_speed_mps,
         )
         return self.latest
 
-    def _ego_state(self, snapshot: carla.WorldSnapshot) -> EgoState:
-        actor = snapshot.find(self._ego.id)
+    def _read_ego(self, snapshot: carla.WorldSnapshot) -> EgoState:
+        actor = snapshot.find(self._ego_id)
         if actor is None:
             raise RuntimeError("the ego vehicle disappeared from the simulation")
-        transform, velocity = actor.get_transform(), actor.get_velocity()
-        location = transform.location
+        transform = actor.get_transform()
+        location, rotation = transform.location, transform.rotation
+        velocity = _vector(actor.get_velocity())
         return EgoState(
             location=np.array([location.x, location.y, location.z], dtype=np.float64),
-            yaw_rad=math.radians(transform.rotation.yaw),
-            speed_mps=math.sqrt(velocity.x**2 + velocity.y**2 + velocity.z**2),
+            yaw_rad=math.radians(rotation.yaw),
+            speed_mps=math.sqrt(float(velocity @ velocity)),
             extent=self._ego_extent,
+            pitch_rad=math.radians(rotation.pitch),
+            roll_rad=math.radians(rotation.roll),
+            velocity=velocity,
+            acceleration=_vector(actor.get_acceleration()),
+            angular_velocity_deg=_vector(actor.get_angular_velocity()),
         )
 
-    def _refresh(self, actor_count: int) -> None:
-        actors = self._world.get_actors()
-        self._actor_count = actor_count
-        self._alive = []
-        for kind, pattern in (
-            (ActorKind.VEHICLE, "vehicle.*"),
-            (ActorKind.WALKER, "walker.*"),
-            (ActorKind.PROP, "static.prop.*"),
-        ):
-            for actor in actors.filter(pattern):
-                if actor.id == self._ego.id:
-                    continue
-                if actor.id not in self._known:
-                    box = actor.bounding_box
-                    self._known[actor.id] = _Known(kind, (box.extent.x, box.extent.y), (box.location.x, box.location.y))
-                self._alive.append((actor.id, self._known[actor.id]))
-        self._alive.sort(key=lambda item: item[0])
+    def _read_actors(self, snapshot: carla.WorldSnapshot) -> tuple[NDArray[np.void], float | None]:
+        """Return the actors' rows and the mean speed of the background traffic."""
+        found = [snapshot.find(number) for number in self._alive]
+        rows, offset, is_background = self._rows, self._offset, self._is_background
+        if None in found:
+            present = np.array([actor is not None for actor in found], dtype=np.bool_)
+            rows, offset, is_background = rows[present], offset[present], is_background[present]
+        if not len(rows):
+            return rows.copy(), None
+        motion = np.array([_motion(actor) for actor in found if actor is not None], dtype=np.float64)
+        actors = rows.copy()
+        yaw = actors["yaw"] = np.radians(motion[:, 3])
+        cos, sin = np.cos(yaw), np.sin(yaw)
+        actors["x"] = motion[:, 0] + offset[:, 0] * cos - offset[:, 1] * sin
+        actors["y"] = motion[:, 1] + offset[:, 0] * sin + offset[:, 1] * cos
+        actors["z"], actors["vx"], actors["vy"] = motion[:, 2], motion[:, 4], motion[:, 5]
+        if not is_background.any():
+            return actors, None
+        return actors, float(np.hypot(motion[is_background, 4], motion[is_background, 5]).mean())
+
+    def _refresh(self, snapshot: carla.WorldSnapshot) -> None:
+        """Learn about actors that appeared, and prepare the constant columns of the rows."""
+        self._actor_count = len(snapshot)
+        present = sorted(int(actor.id) for actor in snapshot)
+        unknown = [number for number in present if number not in self._known]
+        if unknown:
+            self._known.update((int(actor.id), self._learn(actor)) for actor in self._world.get_actors(unknown))
+        alive = [(number, known) for number in present if (known := self._known.get(number)) is not None]
+        self._alive = [number for number, _ in alive]
+        self._rows = np.zeros(len(alive), dtype=ACTOR_DTYPE)
+        self._rows["id"] = self._alive
+        self._rows["kind"] = [known.kind for _, known in alive]
+        extent = np.array([known.extent for _, known in alive], dtype=np.float64).reshape(-1, 2)
+        self._rows["extent_x"], self._rows["extent_y"] = extent.T
+        self._offset = np.array([known.offset for _, known in alive], dtype=np.float64).reshape(-1, 2)
+        self._is_background = np.array([known.is_background for _, known in alive], dtype=np.bool_)
+
+    def _learn(self, actor: carla.Actor) -> _Known | None:
+        """Ask for what does not change about an actor; None for actors that are of no interest."""
+        type_id = str(actor.type_id)
+        kind = next((kind for prefix, kind in _KIND_PREFIXES if type_id.startswith(prefix)), None)
+        if kind is None or int(actor.id) == self._ego_id:
+            return None
+        box = actor.bounding_box
+        return _Known(
+            kind=kind,
+            extent=(box.extent.x, box.extent.y),
+            offset=(box.location.x, box.location.y),
+            is_background=kind is ActorKind.VEHICLE and actor.attributes.get("role_name") == BACKGROUND_ROLE,
+        )
 
 
-def _row(snapshot: carla.WorldSnapshot, number: int, known: _Known) -> tuple[float, ...] | None:
-    """Build one row of the actor table, None if the actor is gone."""
-    actor = snapshot.find(number)
-    if actor is None:
-        return None
+def _vector(vector: carla.Vector3D) -> NDArray[np.float64]:
+    return np.array([vector.x, vector.y, vector.z], dtype=np.float64)
+
+
+def _motion(actor: carla.ActorSnapshot) -> tuple[float, float, float, float, float, float]:
+    """Return x, y, z (metres), yaw (degrees), vx and vy (m/s) of an actor."""
     transform, velocity = actor.get_transform(), actor.get_velocity()
-    location, yaw = transform.location, math.radians(transform.rotation.yaw)
-    cos, sin = math.cos(yaw), math.sin(yaw)
-    ahead, right = known.offset
-    return (
-        number,
-        known.kind,
-        location.x + ahead * cos - right * sin,
-        location.y + ahead * sin + right * cos,
-        location.z,
-        yaw,
-        velocity.x,
-        velocity.y,
-        *known.extent,
-    )
+    location = transform.location
+    return location.x, location.y, location.z, transform.rotation.yaw, velocity.x, velocity.y

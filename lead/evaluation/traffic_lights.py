@@ -17,6 +17,11 @@ ROUTE_REACH_M = 50.0
 MATCH_REACH_M = 2.0
 MATCH_HEADING_RAD = math.radians(60.0)
 JUNCTION_BACKTRACK_M = 15.0
+TRIGGER_SHARE = 0.9
+"""Share of a trigger volume's width that is searched for lanes, so as not to meet those beside it."""
+TRIGGER_STEP_M = 1.0
+JUDGED_STEP_M = 0.5
+JUDGED_MAX_STEPS = 2000
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,9 @@ class TrafficLights:
         lights = world.get_actors().filter("traffic.traffic_light*")
         self.actors: list[carla.TrafficLight] = sorted(lights, key=lambda light: int(light.id))
         self.centers = np.array([_trigger_center(light) for light in self.actors], dtype=np.float64).reshape(-1, 3)
+        self._map = world.get_map()
         self._stop_lines: dict[int, tuple[StopLine, ...]] = {}
+        self._judged_lines: dict[int, tuple[StopLine, ...]] = {}
 
     def near(self, location: NDArray[np.float64], reach_m: float) -> NDArray[np.intp]:
         """Return the indices of lights whose trigger centre is within reach of a (3,) location."""
@@ -72,12 +79,36 @@ class TrafficLights:
         return self.actors[index].state
 
     def stop_lines(self, index: int) -> tuple[StopLine, ...]:
-        """Return the stop lines of a light."""
+        """Return the stop lines of a light, where the simulator asks vehicles to stop."""
         if index not in self._stop_lines:
             self._stop_lines[index] = tuple(
                 _stop_line(waypoint) for waypoint in self.actors[index].get_stop_waypoints()
             )
         return self._stop_lines[index]
+
+    def judged_lines(self, index: int) -> tuple[StopLine, ...]:
+        """Return the lines that must not be crossed at red: the official criterion's, where the junction begins.
+
+        They lie some metres behind the lines at which vehicles are asked to stop.
+        """
+        if index not in self._judged_lines:
+            lanes = self._lanes_in_trigger(index)
+            self._judged_lines[index] = tuple(_stop_line(_before_next_junction(lane)) for lane in lanes)
+        return self._judged_lines[index]
+
+    def _lanes_in_trigger(self, index: int) -> list[carla.Waypoint]:
+        """Return one way point per lane across the trigger volume of a light."""
+        light = self.actors[index]
+        x, y, z = self.centers[index]
+        yaw = math.radians(light.get_transform().rotation.yaw)
+        reach_m = TRIGGER_SHARE * float(light.trigger_volume.extent.x)
+        lanes: list[carla.Waypoint] = []
+        for across_m in np.arange(-reach_m, reach_m, TRIGGER_STEP_M):
+            place = carla.Location(x + across_m * math.cos(yaw), y + across_m * math.sin(yaw), z)
+            lane = self._map.get_waypoint(place)
+            if not lanes or (lane.road_id, lane.lane_id) != (lanes[-1].road_id, lanes[-1].lane_id):
+                lanes.append(lane)
+        return lanes
 
     def along(self, route: DenseRoute) -> list[RouteStop]:
         """Find the stop lines that a route crosses.
@@ -104,6 +135,17 @@ class TrafficLights:
 def _trigger_center(light: carla.TrafficLight) -> tuple[float, float, float]:
     center = light.get_transform().transform(light.trigger_volume.location)
     return center.x, center.y, center.z
+
+
+def _before_next_junction(waypoint: carla.Waypoint) -> carla.Waypoint:
+    """Follow a lane up to the junction that it leads into; a way point inside a junction stays where it is."""
+    # Bounded, because a ring road without junctions has no end.
+    for _ in range(JUDGED_MAX_STEPS):
+        following = [] if waypoint.is_junction else waypoint.next(JUDGED_STEP_M)
+        if not following or following[0].is_junction:
+            break
+        waypoint = following[0]
+    return waypoint
 
 
 def _stop_line(waypoint: carla.Waypoint) -> StopLine:

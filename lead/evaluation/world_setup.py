@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import carla
@@ -38,20 +38,24 @@ class SimulatorError(LeadError):
     """The simulator cannot be used for the evaluation; the text says why and what to do."""
 
 
+class RoutePlaceError(SimulatorError):
+    """One route cannot be driven on this simulator: its town is not there or its start is occupied."""
+
+
 class SimulationSession:
     """Connection to one simulator in synchronous mode; restores the settings when left.
 
     Attributes:
         client: The carla client.
         world: The current world.
-        traffic_manager: Traffic Manager of this process, in synchronous mode.
+        step_s: Simulated time of one tick.
         on_death: Called on another thread if the simulator dies. The main thread is probably stuck inside the
             client then, so the callback should save what there is and end the process.
     """
 
     client: carla.Client
     world: carla.World
-    traffic_manager: carla.TrafficManager
+    step_s = TICK_S
 
     def __init__(
         self,
@@ -64,6 +68,8 @@ class SimulationSession:
         on_death: Callable[[], None] | None = None,
     ) -> None:
         """Describe the session; nothing is contacted before the ``with`` block.
+
+        The Traffic Manager starts with the first town: loading a map beside a living one can crash the client.
 
         Args:
             port: RPC port of the simulator on this machine.
@@ -81,7 +87,15 @@ class SimulationSession:
         self._server = server
         self._original: carla.WorldSettings | None = None
         self._guard: TickGuard | None = None
+        self._traffic_manager: carla.TrafficManager | None = None
         self.on_death: Callable[[], None] = on_death or self._log_death
+
+    @property
+    def traffic_manager(self) -> carla.TrafficManager:
+        """Traffic Manager of this process; exists once a town was loaded."""
+        if self._traffic_manager is None:
+            raise RuntimeError("no town was loaded yet")
+        return self._traffic_manager
 
     @property
     def is_alive(self) -> bool:
@@ -114,7 +128,6 @@ class SimulationSession:
             self.world = self.client.get_world()
             self._original = self.world.get_settings()
             _make_synchronous(self.world)
-            self._start_traffic_manager()
         except RuntimeError as error:
             self.__exit__(None, None, None)
             raise SimulatorError(f"the simulator on port {self.port} stopped answering: {error}") from error
@@ -130,9 +143,10 @@ class SimulationSession:
         if self._original is None or not self.is_alive:
             return
         try:
-            if hasattr(self, "traffic_manager"):
-                self.traffic_manager.set_synchronous_mode(False)
-                self.traffic_manager.shut_down()
+            if self._traffic_manager is not None:
+                self._traffic_manager.set_synchronous_mode(False)
+                self._traffic_manager.shut_down()
+                self._traffic_manager = None
             self.client.get_world().apply_settings(self._original)
         except RuntimeError as failure:
             LOG.warning("the simulator's settings could not be restored: %s", failure)
@@ -148,11 +162,12 @@ class SimulationSession:
             raise RuntimeError("the simulation session was not entered")
         return self._guard.tick(self.world)
 
-    def load_town(self, town: str) -> carla.World:
+    def load_town(self, town: str, *, reload: bool = False) -> carla.World:
         """Make a town the current map.
 
         Args:
             town: Short town name.
+            reload: Load it anew even if it is the current map.
 
         Returns:
             The world, ticked once.
@@ -160,12 +175,14 @@ class SimulationSession:
         Raises:
             SimulatorError: If the server does not know the town.
         """
-        if canonical_name(self.world.get_map().name) != canonical_name(town):
+        if reload or canonical_name(self.world.get_map().name) != canonical_name(town):
             known = sorted({canonical_name(name) for name in self.client.get_available_maps()})
             if canonical_name(town) not in known:
-                raise SimulatorError(f"the simulator has no map {town}; it knows {', '.join(known)}")
+                raise RoutePlaceError(f"the simulator has no map {town}; it knows {', '.join(known)}")
             self.world = self.client.load_world(town, reset_settings=False)
             _make_synchronous(self.world)
+        if self._traffic_manager is None:
+            self._start_traffic_manager()
         self.traffic_manager.set_random_device_seed(self.seed)
         self.tick()
         self.world.reset_all_traffic_lights()
@@ -185,7 +202,7 @@ class SimulationSession:
         manager.set_synchronous_mode(True)
         manager.set_hybrid_physics_mode(True)
         manager.set_random_device_seed(self.seed)
-        self.traffic_manager = manager
+        self._traffic_manager = manager
 
 
 class ActorSet:
@@ -217,7 +234,7 @@ class ActorSet:
         ego = self._world.try_spawn_actor(blueprint, pose)
         if ego is None:
             place = f"({pose.location.x:.1f}, {pose.location.y:.1f})"
-            raise SimulatorError(f"the ego vehicle cannot be spawned at the start of the route {place}: it is occupied")
+            raise RoutePlaceError(f"the ego vehicle cannot be spawned at the route's start {place}: it is occupied")
         return ego
 
     def spawn_collision_sensor(self, ego: carla.Vehicle) -> carla.Sensor:
@@ -268,15 +285,6 @@ class ActorSet:
         # Sensors were spawned after the vehicles they are attached to and go first.
         self._client.apply_batch_sync([carla.command.DestroyActor(number) for number in reversed(own)], False)
         self._session.tick()
-
-
-def set_weather(world: carla.World, values: Mapping[str, float]) -> None:
-    """Set the weather; fields that the installed client does not have are left out."""
-    weather = world.get_weather()
-    for name, value in values.items():
-        if hasattr(weather, name):
-            setattr(weather, name, value)
-    world.set_weather(weather)
 
 
 def _make_synchronous(world: carla.World) -> None:

@@ -19,7 +19,8 @@ def test_files_and_functions_stay_short(path: Path) -> None:
     text = path.read_text()
     assert len(text.splitlines()) <= MAX_FILE_LINES
     functions = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    lengths = {node.name: (node.end_lineno or node.lineno) - node.lineno + 1 for node in functions}
+    # Signatures do not count: those of commands are tables of options.
+    lengths = {node.name: (node.end_lineno or node.lineno) - node.body[0].lineno + 1 for node in functions}
     assert {name: length for name, length in lengths.items() if length > MAX_FUNCTION_LINES} == {}
 
 

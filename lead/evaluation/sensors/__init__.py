@@ -1,0 +1,1 @@
+"""Sensors of agents: what a track permits, and the rig that reads them once per tick."""

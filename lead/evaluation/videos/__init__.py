@@ -1,0 +1,1 @@
+"""Videos, pictures and logs of a drive, made while it is driven."""

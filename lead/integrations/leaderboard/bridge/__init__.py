@@ -1,0 +1,1 @@
+"""Files that run inside the official harness, in its environment; nothing else of LEAD imports them."""
