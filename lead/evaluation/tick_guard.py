@@ -29,6 +29,8 @@ LOG = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0
 POLL_S = 0.25
+SETTLE_S = 0.5
+"""Time for a tick that has just been answered to return."""
 DEATH_POLLS = 4
 """The simulator is dead after this many negative answers in a row."""
 
@@ -44,6 +46,7 @@ class TickGuard:
         self,
         traffic_manager_port: int,
         is_alive: Callable[[], bool],
+        is_idle: Callable[[], bool],
         on_death: Callable[[], None],
         *,
         always_probe: bool,
@@ -53,12 +56,14 @@ class TickGuard:
         Args:
             traffic_manager_port: Port of this process's Traffic Manager, which is in synchronous mode.
             is_alive: Tells, quickly, whether the simulator lives.
+            is_idle: Tells, within a second or so, whether the simulation answers a call, so that no tick is under way.
             on_death: Called at most once, on the guard's thread, while the main thread is stuck inside the client.
             always_probe: Ask ``is_alive`` all the time (it costs nothing), not only when a tick takes long.
         """
         self.rescues = 0
         self._traffic_manager_port = traffic_manager_port
         self._is_alive = is_alive
+        self._is_idle = is_idle
         self._on_death = on_death
         self._always_probe = always_probe
         self._waiting: tuple[carla.World, int, float] | None = None
@@ -100,14 +105,24 @@ class TickGuard:
         while not self._stop.wait(POLL_S):
             waiting = self._waiting
             is_late = waiting is not None and time.monotonic() - waiting[2] > PATIENCE_S
-            # A slow simulator has not delivered a new frame yet; if it has, the Traffic Manager is stuck.
-            if waiting is not None and is_late and waiting[0].get_snapshot().frame > waiting[1]:
+            if waiting is not None and is_late and self._is_stuck(waiting):
                 self._wake(waiting[1])
                 continue
             failures = 0 if not (is_late or self._always_probe) or self._is_alive() else failures + 1
             if failures == DEATH_POLLS:
                 self._on_death()
                 return
+
+    def _is_stuck(self, waiting: tuple[carla.World, int, float]) -> bool:
+        """Tell whether the simulator has finished the tick but the client has not returned.
+
+        A slow simulator has delivered no new frame, or renders sensors after it and answers nothing meanwhile. Waking
+        without need would let the Traffic Manager step once more, and no drive would repeat exactly.
+        """
+        if waiting[0].get_snapshot().frame <= waiting[1] or not self._is_idle():
+            return False
+        self._stop.wait(SETTLE_S)
+        return self._waiting is waiting
 
     def _wake(self, frame: int) -> None:
         LOG.info("waking the Traffic Manager at frame %d", frame)

@@ -20,7 +20,14 @@ from lead.errors import LeadError
 from lead.evaluation.tick_guard import TickGuard
 from lead.maps.towns import canonical_name
 from lead.routes.planner import DenseRoute
-from lead.simulator.launch import LOOPBACK, SimulatorProcess, port_is_open, require_free_port, server_answers
+from lead.simulator.launch import (
+    LOOPBACK,
+    SimulatorProcess,
+    port_is_open,
+    require_free_port,
+    server_answers,
+    world_answers,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -122,7 +129,11 @@ class SimulationSession:
             )
         require_free_port(self._traffic_manager_port, "Traffic Manager port")
         self._guard = TickGuard(
-            self._traffic_manager_port, self._is_listening, self._report_death, always_probe=self._server is not None
+            self._traffic_manager_port,
+            self._is_listening,
+            lambda: world_answers(self.host, self.port),
+            self._report_death,
+            always_probe=self._server is not None,
         ).__enter__()
         try:
             self.world = self.client.get_world()
