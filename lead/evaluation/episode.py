@@ -269,7 +269,7 @@ class Episode:
     def _prepare(self, world: carla.World, actors: ActorSet) -> _Stage:
         """Build everything the drive needs: ego, traffic, scenarios, criteria, agent and its sensors."""
         settings, route = self._settings, self._route
-        carla_map = world.get_map()
+        carla_map = self._session.map
         dense = self._dense = RoutePlanner(carla_map).trace(route.keypoints, f"route {route.id}")
         ego = actors.spawn_ego(dense)
         spawned = actors.spawn_traffic(settings.traffic_count, dense)
@@ -278,7 +278,7 @@ class Episode:
         weather = RouteWeather(world, route, choice.custom_weather, choice.random_weather, settings.seed)
         self._session.tick()
         weather.light_vehicles(list(world.get_actors().filter("vehicle.*")))
-        lights = TrafficLights(world)
+        lights = TrafficLights(world, carla_map)
         criteria = self._criteria = CriteriaSet(settings.profile, world, carla_map, ego, dense, lights)
         actors.spawn_collision_sensor(ego).listen(criteria.on_collision)
         stage = _Stage(world, carla_map, ego, dense, criteria, lights, weather, None, None)

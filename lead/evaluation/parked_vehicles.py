@@ -6,6 +6,7 @@ As in CARLA's leaderboard they stand in Town12 and Town13 only. The other towns 
 
 from __future__ import annotations
 
+import functools
 import logging
 
 import carla
@@ -28,6 +29,7 @@ CLAIM_RADIUS_M = 10.0
 Array = NDArray[np.float64]
 
 
+@functools.cache
 def listed_slots(town: str) -> NDArray[np.void]:
     """The slots that routes of a town use by default, SLOT_DTYPE [n]; none outside Town12 and Town13."""
     name = canonical_name(town)

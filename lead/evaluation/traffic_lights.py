@@ -60,12 +60,12 @@ class TrafficLights:
         centers: (n, 3) float64 centres of the trigger volumes, world frame, metres.
     """
 
-    def __init__(self, world: carla.World) -> None:
-        """Read the lights of a world; it must have ticked once."""
+    def __init__(self, world: carla.World, carla_map: carla.Map) -> None:
+        """Read the lights of a world and its map; the world must have ticked once."""
         lights = world.get_actors().filter("traffic.traffic_light*")
         self.actors: list[carla.TrafficLight] = sorted(lights, key=lambda light: int(light.id))
         self.centers = np.array([_trigger_center(light) for light in self.actors], dtype=np.float64).reshape(-1, 3)
-        self._map = world.get_map()
+        self._map = carla_map
         self._stop_lines: dict[int, tuple[StopLine, ...]] = {}
         self._judged_lines: dict[int, tuple[StopLine, ...]] = {}
 

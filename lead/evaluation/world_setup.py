@@ -23,6 +23,7 @@ from lead.routes.planner import DenseRoute
 from lead.simulator.launch import (
     LOOPBACK,
     SimulatorProcess,
+    map_answers,
     port_is_open,
     require_free_port,
     server_answers,
@@ -76,7 +77,7 @@ class SimulationSession:
     ) -> None:
         """Describe the session; nothing is contacted before the ``with`` block.
 
-        The Traffic Manager starts with the first town: loading a map beside a living one can crash the client.
+        Load the first town before the Traffic Manager is asked for: loading a map beside one can crash the client.
 
         Args:
             port: RPC port of the simulator on this machine.
@@ -95,13 +96,29 @@ class SimulationSession:
         self._original: carla.WorldSettings | None = None
         self._guard: TickGuard | None = None
         self._traffic_manager: carla.TrafficManager | None = None
+        self._map: carla.Map | None = None
         self.on_death: Callable[[], None] = on_death or self._log_death
 
     @property
+    def map(self) -> carla.Map:
+        """Map of the current town; use this one: the client's ``get_map`` parses the whole map twice, seconds each."""
+        if self._map is None:
+            self._map = self.world.get_map()
+        return self._map
+
+    @property
     def traffic_manager(self) -> carla.TrafficManager:
-        """Traffic Manager of this process; exists once a town was loaded."""
+        """Traffic Manager of this process; starts when it is first asked for.
+
+        In a large town that takes seconds, and every tick becomes several times slower, so drives without Traffic
+        Manager vehicles do without.
+        """
         if self._traffic_manager is None:
-            raise RuntimeError("no town was loaded yet")
+            manager = self.client.get_trafficmanager(self._traffic_manager_port)
+            manager.set_synchronous_mode(True)
+            manager.set_hybrid_physics_mode(True)
+            manager.set_random_device_seed(self.seed)
+            self._traffic_manager = manager
         return self._traffic_manager
 
     @property
@@ -186,15 +203,16 @@ class SimulationSession:
         Raises:
             SimulatorError: If the server does not know the town.
         """
-        if reload or canonical_name(self.world.get_map().name) != canonical_name(town):
+        self._map = None
+        current = map_answers(self.host, self.port, self._timeout_s)
+        if reload or current is None or canonical_name(current) != canonical_name(town):
             known = sorted({canonical_name(name) for name in self.client.get_available_maps()})
             if canonical_name(town) not in known:
                 raise RoutePlaceError(f"the simulator has no map {town}; it knows {', '.join(known)}")
             self.world = self.client.load_world(town, reset_settings=False)
             _make_synchronous(self.world)
-        if self._traffic_manager is None:
-            self._start_traffic_manager()
-        self.traffic_manager.set_random_device_seed(self.seed)
+        if self._traffic_manager is not None:
+            self._traffic_manager.set_random_device_seed(self.seed)
         self.tick()
         self.world.reset_all_traffic_lights()
         return self.world
@@ -207,13 +225,6 @@ class SimulationSession:
 
     def _log_death(self) -> None:
         LOG.error("the simulator on port %d died; waiting for the client's time-out", self.port)
-
-    def _start_traffic_manager(self) -> None:
-        manager = self.client.get_trafficmanager(self._traffic_manager_port)
-        manager.set_synchronous_mode(True)
-        manager.set_hybrid_physics_mode(True)
-        manager.set_random_device_seed(self.seed)
-        self._traffic_manager = manager
 
 
 class ActorSet:
@@ -265,6 +276,8 @@ class ActorSet:
         Returns:
             Number spawned; fewer if the map has no more room.
         """
+        if not count:
+            return 0
         generator = random.Random(self._session.seed)
         port = self._session.traffic_manager.get_port()
         blueprints = [
@@ -273,7 +286,7 @@ class ActorSet:
             if blueprint.id != EGO_BLUEPRINT and _is_car(blueprint)
         ]
         commands = []
-        for pose in _spawn_points_near(self._world.get_map(), route)[:count]:
+        for pose in _spawn_points_near(self._session.map, route)[:count]:
             blueprint = generator.choice(blueprints)
             blueprint.set_attribute("role_name", TRAFFIC_ROLE)
             if blueprint.has_attribute("color"):

@@ -304,7 +304,7 @@ def street():
 def make_set(street, name):
     carla_map, route = street
     world = FakeWorld(carla_map=carla_map)
-    return CriteriaSet(profile(name), world, carla_map, fake_vehicle(), route, TrafficLights(world))
+    return CriteriaSet(profile(name), world, carla_map, fake_vehicle(), route, TrafficLights(world, carla_map))
 
 
 def drive_route(criteria, route, speed=5.0):

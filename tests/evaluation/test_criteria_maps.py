@@ -123,7 +123,7 @@ def test_leaving_a_junction_against_the_lane_is_the_wrong_lane(lane):
 def crossing():
     """Map, lights of Town01, and way points through the first of their stop lines."""
     compiled, carla_map = town("Town01")
-    lights = TrafficLights(FakeWorld(signals_of(compiled), carla_map))
+    lights = TrafficLights(FakeWorld(signals_of(compiled), carla_map), carla_map)
     return carla_map, lights, follow(lights.judged_lines(0)[0].waypoint.previous(15.0)[0], 40.0)
 
 

@@ -193,6 +193,7 @@ def test_waking_the_traffic_manager_does_not_disturb_it(server):
     port = free_port(1)
     with SimulationSession(server.port, port, seed=0, timeout_s=TIMEOUT_S) as session:
         session.load_town("Town01")
+        assert session.traffic_manager.get_port() == port
         first = session.tick()
         switch_synchronous_mode(port)
         assert [session.tick() for _ in range(5)] == [first + step for step in range(1, 6)]

@@ -82,7 +82,7 @@ def _privileged_context(plan: Plan) -> PrivilegedContext:
     if ego is None:
         raise RuntimeError("the evaluator has no ego vehicle; a privileged agent cannot be set up without one")
     return PrivilegedContext(
-        world, carla_map, ego, dense_route(carla_map, plan), WorldObserver(world, ego), TrafficLights(world)
+        world, carla_map, ego, dense_route(carla_map, plan), WorldObserver(world, ego), TrafficLights(world, carla_map)
     )
 
 
