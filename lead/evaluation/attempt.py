@@ -89,7 +89,7 @@ class Outcome:
         scenarios: "none", "driven" or "ignored".
         first_tick_s: Wall time from the attempt's start to the first step of the drive; 0 if there was none.
         wall_s: Wall time of the attempt.
-        killed: True if the process was killed by somebody else.
+        is_repeatable: False if another attempt cannot help, because what failed was tried several times already.
     """
 
     blame: Blame
@@ -99,7 +99,7 @@ class Outcome:
     scenarios: str = "none"
     first_tick_s: float = 0.0
     wall_s: float = 0.0
-    killed: bool = False
+    is_repeatable: bool = True
 
 
 @dataclass
@@ -193,9 +193,7 @@ class Attempt:
         how = f"was ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         if code == -signal.SIGKILL:
             # Out of memory, or somebody's hand: not what an agent does to itself.
-            outcome = self._simulator_failed("the episode process was killed from outside (out of memory?)")
-            outcome.killed = True
-            return outcome
+            return self._simulator_failed("the episode process was killed from outside (out of memory?)")
         if status.phase.is_agent:
             return self._agent_failed(f"the process {how} inside the agent{self._tail()}")
         return self._simulator_failed(f"the episode process {how} in phase {status.phase.name}{self._tail()}")

@@ -28,6 +28,8 @@ from lead.simulator.launch import (
 )
 
 ATTACHED_PROBE_S = 1.0
+START_ATTEMPTS = 3
+"""About every tenth start of a CARLA binary fails."""
 
 
 class SimulatorKind(str, Enum):
@@ -139,7 +141,7 @@ class _OwnHost(SimulatorHost):
             return
         self._stop()
         process = self._make(town)
-        process.start()
+        process.start(START_ATTEMPTS)
         self._process, self.version = process, process.version
 
     @abstractmethod

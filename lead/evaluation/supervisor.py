@@ -147,7 +147,8 @@ class Worker:
                 raise InterruptedRunError("interrupted")
             if outcome.blame is Blame.SETTINGS:
                 raise RefusedError(outcome.explanation)
-            if outcome.blame is not Blame.INFRASTRUCTURE or len(failures) >= self._settings.retries:
+            is_broken = outcome.blame is Blame.INFRASTRUCTURE and outcome.is_repeatable
+            if not is_broken or len(failures) >= self._settings.retries:
                 break
             failures.append(outcome.explanation)
             self._listener.on_retry(self._number, task, outcome.explanation)
@@ -188,7 +189,7 @@ class Worker:
                 try:
                     self._host.prepare(task.route.town)
                 except LaunchError as error:
-                    return Outcome(Blame.INFRASTRUCTURE, str(error))
+                    return Outcome(Blame.INFRASTRUCTURE, str(error), is_repeatable=False)
                 child.go()
                 limits = Limits(
                     settings.timeout_s, settings.profile.sensor_timeout_s, memory_bytes=settings.memory_bytes
