@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from lead.evaluation.episode import Episode, EpisodeTick
     from lead.scoring.records import RouteRun
 
-PROGRESS_S = 0.5
+PROGRESS_S, PROGRESS_TICKS = 0.5, 20
+"""A process that dies loses no more of its drive than this, whichever comes first."""
 EXIT_REFUSED, EXIT_SIMULATOR_DIED, EXIT_ORPHANED, EXIT_BUG = 3, 4, 5, 70
 
 
@@ -127,7 +128,7 @@ def _drive(job: EpisodeJob, channel: MessageChannel, board: StatusBoard) -> None
 
 
 class _Reporter:
-    """Episode observer that tells the supervisor how far the drive is, twice per second, and how it ended."""
+    """Episode observer that tells the supervisor how far the drive is, and how it ended."""
 
     episode: Episode
 
@@ -135,16 +136,17 @@ class _Reporter:
         self._channel = channel
         self._board = board
         self._sent_at_s = 0.0
+        self._sent_step = 0
 
     def on_start(self, start: object) -> None:
         """Nothing to prepare."""
 
     def on_tick(self, tick: EpisodeTick) -> None:
-        """Send what was measured until now."""
+        """Send what was measured until now, every simulated second or half a real one."""
         self._board.count_tick()
         now_s = time.monotonic()
-        if now_s - self._sent_at_s >= PROGRESS_S:
-            self._sent_at_s = now_s
+        if now_s - self._sent_at_s >= PROGRESS_S or tick.step >= self._sent_step + PROGRESS_TICKS:
+            self._sent_at_s, self._sent_step = now_s, tick.step
             self._channel.send(
                 "progress",
                 percent=tick.percent,

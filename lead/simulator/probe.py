@@ -6,7 +6,7 @@ own, and it cannot be used from a process that is about to load the client's lib
 
 from __future__ import annotations
 
-import os
+import random
 import socket
 import time
 from typing import Any
@@ -114,10 +114,11 @@ def free_port(span: int = 2, first: int = 20000, last: int = 29999) -> int:
     Raises:
         LaunchError: If no such range exists.
     """
-    # Processes start at different places, so that parallel ones rarely choose the same port.
-    start = (os.getpid() * 16) % (last - first)
-    for offset in range(last - first - span):
-        port = first + (start + offset) % (last - first - span)
+    # At random, so that processes that look at the same moment rarely choose the same port.
+    choice = random.SystemRandom()
+    starts = list(range(first, last - span + 1))
+    choice.shuffle(starts)
+    for port in starts:
         wanted = set(range(port, port + span))
         if not wanted & _handed_out and all(_can_bind(number) for number in sorted(wanted)):
             _handed_out.update(wanted)

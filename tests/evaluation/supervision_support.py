@@ -40,7 +40,8 @@ class Running:
 
     def __exit__(self, *_):
         self.process.kill()
-        self.process.communicate(timeout=10)
+        output, _ = self.process.communicate(timeout=10)
+        print(output)  # shown with a failure
 
     def finish(self, limit_s=200):
         output, _ = self.process.communicate(timeout=limit_s)

@@ -17,11 +17,13 @@ from lead.evaluation.tick_guard import switch_synchronous_mode
 from lead.evaluation.world_setup import SimulationSession, SimulatorError
 from lead.maps.towns import installed_towns
 from lead.routes.reader import read_routes
+from lead.scoring.profiles import profile
 from lead.scoring.records import AGENT_CRASHED, AGENT_SETUP_FAILED
 from lead.simulator.launch import LOOPBACK, EmbeddedServer, free_port, port_is_open
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "data/routes/smoke.xml"
+STRAIGHT = ROOT / "tests/evaluation/agents/straight.xml"
 TIMEOUT_S = 30.0
 
 pytestmark = pytest.mark.skipif(
@@ -67,14 +69,15 @@ def edited_smoke(tmp_path, old, new):
 
 def test_drive_starts_a_simulator_scores_films_and_stops_it(tmp_path):
     port = free_port()
-    done = lead_drive("--routes", str(SMOKE), "--port", str(port), "--traffic", "8", "--output-dir", str(tmp_path))
+    words = ["--routes", str(STRAIGHT), "--port", str(port), "--traffic", "8", "--output-dir", str(tmp_path)]
+    done = lead_drive(*words)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "checkpoint_endpoint.json").read_text())
     (record,) = result["_checkpoint"]["records"]
-    assert record["route_id"] == "RouteScenario_turn_rep0"
+    assert record["route_id"] == "RouteScenario_straight_rep0"
     assert record["scores"]["score_route"] == 100.0
     assert result["entry_status"] == "Finished"
-    film = cv2.VideoCapture(str(tmp_path / "smoke_topdown.mp4"))
+    film = cv2.VideoCapture(str(tmp_path / "straight_topdown.mp4"))
     assert (film.get(cv2.CAP_PROP_FRAME_WIDTH), film.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (1280, 720)
     assert film.get(cv2.CAP_PROP_FPS) == 10.0
     assert film.get(cv2.CAP_PROP_FRAME_COUNT) > 30
@@ -84,7 +87,7 @@ def test_drive_starts_a_simulator_scores_films_and_stops_it(tmp_path):
     assert chase[:80].mean() > 110, "sky above"
     assert abs(chase[-80:].mean() - chase[:80].mean()) > 25, "and the road below"
     assert np.ptp(chase[300:500].reshape(-1, 3), axis=0).max() > 100, "with the ego and the street between"
-    assert str(tmp_path / "smoke_topdown.mp4") in done.stdout
+    assert str(tmp_path / "straight_topdown.mp4") in done.stdout
     assert not port_is_open(LOOPBACK, port)
     assert our_simulators(port) == []
 
@@ -182,7 +185,8 @@ class GasAgent(AutonomousAgent):
 
 def test_reckless_driving_is_noticed(session):
     (route,) = read_routes(SMOKE)
-    run = Episode(session, route, lambda: GasAgent(LOOPBACK, 0), EpisodeSettings()).run()
+    settings = EpisodeSettings(profile=profile("bench2drive"))  # ends after a minute of standstill, not three
+    run = Episode(session, route, lambda: GasAgent(LOOPBACK, 0), settings).run()
     assert run.failure == ""
     assert {event.type.value for event in run.events} & {"ROUTE_DEVIATION", "COLLISION_STATIC"}
     completion = [event for event in run.events if event.type.value == "ROUTE_COMPLETION"]

@@ -37,10 +37,10 @@ def results_of_a_drive(folder, agent, routes, seed=0):
 
 
 def test_two_drives_with_one_seed_are_equal_and_another_seed_is_not(tmp_path):
-    first = results_of_a_drive(tmp_path / "first", "autopilot", SMOKE)
-    assert len(first["metric_info.json"]) > 100
-    assert results_of_a_drive(tmp_path / "second", "autopilot", SMOKE) == first
-    other = results_of_a_drive(tmp_path / "other", "autopilot", SMOKE, seed=1)
+    first = results_of_a_drive(tmp_path / "first", "autopilot", STRAIGHT)
+    assert len(first["metric_info.json"]) > 60
+    assert results_of_a_drive(tmp_path / "second", "autopilot", STRAIGHT) == first
+    other = results_of_a_drive(tmp_path / "other", "autopilot", STRAIGHT, seed=1)
     assert other["checkpoint_endpoint.json"]["lead"] != first["checkpoint_endpoint.json"]["lead"]
 
 

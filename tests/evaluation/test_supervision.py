@@ -86,7 +86,7 @@ def test_what_was_driven_before_the_agent_died_is_kept(tmp_path):
     (record,) = records(tmp_path / "out")
     assert record["scores"]["score_route"] > 5.0
     assert record["meta"]["route_length"] >= 50.0
-    assert 3.0 < record["meta"]["duration_game"] <= 6.0
+    assert 3.5 < record["meta"]["duration_game"] <= 5.0
 
 
 @pytest.mark.slow
@@ -116,6 +116,7 @@ def test_a_killed_simulator_is_replaced_and_the_route_repeated(tmp_path):
     assert "trying again" in output
 
 
+@pytest.mark.slow
 def test_a_frozen_simulator_is_replaced_after_the_timeout(tmp_path):
     with Running(drive_command(tmp_path / "out", timeout=5)) as run:
         wait_until((tmp_path / "out/infractions.json").exists, 60.0)
