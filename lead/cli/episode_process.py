@@ -38,6 +38,8 @@ def main() -> None:
     """Drive the route of the job on standard input."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=_log_level())
     signal.signal(signal.SIGTERM, _leave)
+    # A supervisor that runs in the background may have inherited it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     job = EpisodeJob.from_json(sys.stdin.readline())
     channel = MessageChannel(int(sys.argv[1]))
     with StatusBoard(Path(job.status_file)) as board:

@@ -63,6 +63,7 @@ class _Books:
     stop: threading.Event
     report: PoolReport
     lock: threading.Lock = field(default_factory=threading.Lock)
+    hosts: list[SimulatorHost] = field(default_factory=list)
     error: BaseException | None = None
     in_a_row: int = 0
 
@@ -133,6 +134,8 @@ def run_tasks(
                 thread.join(JOIN_POLL_S)
     finally:
         books.stop.set()
+        for host in books.hosts:
+            host.give_up()
         for thread in threads:
             thread.join()
         store.write_summary(finished=all(store.is_done(task) for task in tasks))
@@ -154,6 +157,7 @@ def _work(
     except BaseException as error:
         books.fail(error)
         return
+    books.hosts.append(host)
     try:
         worker = Worker(
             host, settings, books.listener, books.stop, traffic_manager_port=traffic_manager_port, number=number

@@ -6,7 +6,10 @@ one starts anew for every route, in about a second: no route can then depend on 
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
+import signal
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -26,6 +29,8 @@ from lead.simulator.launch import (
     server_answers,
     world_answers,
 )
+
+LOG = logging.getLogger(__name__)
 
 ATTACHED_PROBE_S = 1.0
 START_ATTEMPTS = 3
@@ -113,6 +118,9 @@ class SimulatorHost(ABC):
         """Tell whether the simulation, not only its network thread, answers in time."""
         return world_answers(LOOPBACK, self.port, timeout_s)
 
+    def give_up(self) -> None:  # noqa: B027 (most hosts have nothing to give up)
+        """End a start that is under way in another thread; called when the user interrupts."""
+
     @abstractmethod
     def finish(self, *, is_healthy: bool) -> None:
         """End of an attempt; a simulator that is not healthy must not be used again."""
@@ -133,6 +141,8 @@ class _OwnHost(SimulatorHost):
         super().__init__(choice.port)
         self._choice = choice
         self._process: SimulatorProcess | None = None
+        self._starting: SimulatorProcess | None = None
+        self._is_given_up = False
         self._lock = port_lock(choice.port).acquire()
 
     def prepare(self, town: str) -> None:
@@ -140,9 +150,26 @@ class _OwnHost(SimulatorHost):
         if self._process is not None and self._process.is_running:
             return
         self._stop()
-        process = self._make(town)
-        process.start(START_ATTEMPTS)
+        for attempt in range(1, START_ATTEMPTS + 1):
+            process = self._starting = self._make(town)
+            try:
+                process.start(1)
+                break
+            except LaunchError as error:
+                if attempt == START_ATTEMPTS or self._is_given_up:
+                    raise
+                LOG.warning("start %d of %d failed: %s", attempt, START_ATTEMPTS, error)
+            finally:
+                self._starting = None
         self._process, self.version = process, process.version
+
+    def give_up(self) -> None:
+        """Kill a server that is just starting: its start fails at once."""
+        self._is_given_up = True
+        starting = self._starting
+        if starting is not None and starting.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(starting.pid, signal.SIGKILL)
 
     @abstractmethod
     def _make(self, town: str) -> SimulatorProcess:

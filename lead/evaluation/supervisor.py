@@ -143,7 +143,7 @@ class Worker:
         failures: list[str] = []
         while True:
             outcome = self._attempt(task, len(failures) + 1)
-            if outcome.blame is Blame.USER:
+            if outcome.blame is Blame.USER or (self._stop.is_set() and outcome.blame is Blame.INFRASTRUCTURE):
                 raise InterruptedRunError("interrupted")
             if outcome.blame is Blame.SETTINGS:
                 raise RefusedError(outcome.explanation)

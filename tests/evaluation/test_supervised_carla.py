@@ -1,12 +1,14 @@
 """`lead drive` with a CARLA binary: started, used for several routes, replaced when it dies; a stand-in plays CARLA."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from supervision_support import STRAIGHT, drive_command, records, result
+from supervision_support import STRAIGHT, descendants, drive_command, records, result, wait_until
 
 from lead.maps.towns import installed_towns
 
@@ -67,3 +69,23 @@ def test_a_folder_without_carla_is_one_sentence(tmp_path):
     assert done.returncode == 1
     assert "CarlaUE4.sh" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_ends_a_start_that_takes_long(tmp_path):
+    command = drive_command(tmp_path / "out")
+    command[command.index("--simulator") + 1] = "carla"
+    environment = {
+        **os.environ,
+        "CARLA_ROOT": str(STAND_IN),
+        "STAND_IN_PYTHON": sys.executable,
+        "STAND_IN_DELAY_S": "200",
+    }
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+        wait_until(lambda: descendants(run.pid, "-quality-level=Epic"))
+        started_s = time.monotonic()
+        run.send_signal(signal.SIGINT)
+        output, _ = run.communicate(timeout=60)
+    assert run.returncode == 130, output
+    assert time.monotonic() - started_s < 20.0
+    assert "Traceback" not in output
+    assert not list((tmp_path / "out/eval").glob("*.json"))
