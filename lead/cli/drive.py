@@ -149,6 +149,7 @@ def _drive_officially(
     from lead.integrations.leaderboard.harness import OfficialRun, run_official
     from lead.integrations.leaderboard.installation import DEFAULT_ROOT, Installation
     from lead.routes.reader import read_routes
+    from lead.scoring.endpoint import FILE_NAME
 
     signal.signal(signal.SIGTERM, _exit_on_signal)
     names = {"bench2drive": "bench2drive", "fail2drive": "fail2drive"}
@@ -159,7 +160,7 @@ def _drive_officially(
         host = open_simulator(replace(simulator, carla_version=installation.carla_version), towns)
         try:
             host.prepare(towns[0])
-            return run_official(
+            code = run_official(
                 OfficialRun(
                     routes=routes,
                     agent=settings.agent,
@@ -175,6 +176,8 @@ def _drive_officially(
                     benchmark=benchmark,
                 )
             )
+            typer.echo(f"results  {settings.folder / FILE_NAME}")
+            return code
         finally:
             host.close()
 
