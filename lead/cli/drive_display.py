@@ -82,8 +82,9 @@ class DriveProgress:
             self.console.print(f"route {result.task.name}: {result.explanation}", style="red", highlight=False)
         if result.scenarios == "ignored":
             count = len(result.task.route.scenarios)
+            words = "scenario was" if count == 1 else "scenarios were"
             self.console.print(
-                f"route {result.task.name}: its {count} scenarios were ignored, this version has no scenario engine",
+                f"route {result.task.name}: its {count} {words} ignored, this version has no scenario engine",
                 style="yellow",
                 highlight=False,
             )
