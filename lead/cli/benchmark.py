@@ -94,7 +94,8 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
         routes=routes or Path(rules.name),
     )
     tasks = suite_tasks(rules, routes, seed, repetitions)
-    folder = output_dir or OUTPUT / Path(choice.config or choice.name).stem / f"{rules.name}_{seed}"
+    label = Path(choice.config).name if choice.has_model else Path(choice.name.rpartition(":")[2]).stem
+    folder = output_dir or OUTPUT / label / f"{rules.name}_{seed}"
     limit = memory_bytes(memory_limit)
     settings = [
         DriveSettings(
