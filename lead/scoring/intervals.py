@@ -1,8 +1,9 @@
 """Confidence intervals of mean scores.
 
 Scores in CARLA differ from run to run, and everywhere from seed to seed, so a score without an interval invites
-conclusions that the next run overturns. With several runs the spread between their means is measured; with one run only the spread between routes
-is known, which says how far the score depends on the choice of routes, not how far it repeats.
+conclusions that the next run overturns. With several runs the spread between their means is measured; with one run
+only the spread between routes is known, which says how far the score depends on the choice of routes, not how far it
+repeats.
 """
 
 from __future__ import annotations
