@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lead.cli import drive_options as options
 from lead.errors import LeadError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from lead.scoring.profiles import BenchmarkProfile
 
 OUTPUT = Path("outputs/evaluation")
-DEFAULT_TRAFFIC = 20
 
 
 class SuiteError(LeadError):
@@ -30,17 +30,13 @@ class SuiteError(LeadError):
 
 def command(  # noqa: PLR0913 (typer: one parameter per option)
     name: Annotated[str, typer.Argument(help="bench2drive, longest6, town13, fail2drive, with -VERSION if wanted.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Closed-loop settings (docs/videos.md).")
-    ] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Folder with the model of the agent.")] = None,
-    expert: Annotated[bool, typer.Option("--expert", help="Drive the rule-based expert.")] = False,
-    carl: Annotated[bool, typer.Option("--carl", help="The checkpoint is a CaRL agent.")] = False,
-    plant: Annotated[bool, typer.Option("--plant", help="The checkpoint is a PlanT agent.")] = False,
-    agent: Annotated[
-        str | None, typer.Option(help="Agent by name, or a file with get_entry_point() [default: autopilot].")
-    ] = None,
-    agent_config: Annotated[str | None, typer.Option(help="Text handed to the agent's setup().")] = None,
+    overrides: options.Overrides = None,
+    checkpoint: options.Checkpoint = None,
+    expert: options.Expert = False,
+    carl: options.Carl = False,
+    plant: options.Plant = False,
+    agent: options.Agent = None,
+    agent_config: options.AgentConfig = None,
     routes: Annotated[
         Path | None, typer.Option(help="Route file or folder of route files [default: the downloaded public routes].")
     ] = None,
@@ -48,23 +44,16 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     gpus: Annotated[str | None, typer.Option(help="GPUs given to the workers in turn, such as 0,1.")] = None,
     simulator: Annotated[str, typer.Option(help="auto (CARLA_ROOT, else embedded), embedded or carla.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of the first repetition.", min=0)] = 0,
-    repetitions: Annotated[int, typer.Option(help="How often every route is driven.", min=1)] = 1,
-    traffic: Annotated[int, typer.Option(help="Number of background vehicles.", min=0)] = DEFAULT_TRAFFIC,
-    timeout: Annotated[
-        float, typer.Option(help="Longest wait for the simulator and for the agent, seconds.", min=1.0)
-    ] = 180.0,
-    retries: Annotated[int, typer.Option(help="How often a broken drive is repeated per route.", min=0)] = 2,
-    memory_limit: Annotated[
-        float | None,
-        typer.Option(
-            help="Memory a worker's agent may use, GiB; 0: no limit [default: 90 % of the machine / workers]."
-        ),
-    ] = None,
+    repetitions: options.Repetitions = 1,
+    traffic: options.Traffic = options.DEFAULT_TRAFFIC,
+    timeout: options.Timeout = 180.0,
+    retries: options.Retries = 2,
+    memory_limit: options.MemoryLimit = None,
     output_dir: Annotated[
         Path | None, typer.Option(help="Folder for results [default: outputs/evaluation/<agent>/<name>_<seed>].")
     ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Put finished results aside and start anew.")] = False,
-    video: Annotated[bool, typer.Option("--video/--no-video", help="Write a top-down video per route.")] = False,
+    video: options.Video = False,
 ) -> None:
     """Drive all routes of a benchmark; finished routes of the output folder are not driven again.
 
@@ -216,10 +205,10 @@ def _run(
         store.open(resume=resume)
         content = manifest(tasks, first, as_json(closed_loop), {"kind": kind.value, "workers": len(settings)})
         store.write_manifest(content)
-        todo = [task for task in tasks if not store.is_done(task)]
-        table = SuiteTable(store, len(tasks), len(todo), len(settings))
+        unfinished = [task for task in tasks if not store.is_done(task)]
+        table = SuiteTable(store, len(tasks), len(unfinished), len(settings))
         with table:
-            run_tasks(todo, [_opener(choice, tasks) for choice in choices], settings, store, table)
+            run_tasks(unfinished, [_opener(choice, tasks) for choice in choices], settings, store, table)
         table.print_summary(first.folder)
     sys.stdout.flush()
     code = exit_code(store)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lead.cli import drive_options as options
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -21,24 +23,19 @@ if TYPE_CHECKING:
 EXIT_INFRASTRUCTURE, EXIT_AGENT = 1, 3
 EXIT_TERMINATED = 128 + signal.SIGTERM
 MODEL_OUTPUT, EXPERT_OUTPUT = Path("outputs/local_evaluation"), Path("outputs/expert_evaluation")
-DEFAULT_TRAFFIC = 20
 DEFAULT_MEMORY_SHARE = 0.9
 
 
 def command(  # noqa: PLR0913 (typer: one parameter per option)
     routes: Annotated[Path, typer.Option(help="Route XML file.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Closed-loop settings (docs/videos.md).")
-    ] = None,
-    checkpoint: Annotated[Path | None, typer.Option(help="Folder with the model of the agent.")] = None,
-    expert: Annotated[bool, typer.Option("--expert", help="Drive the rule-based expert.")] = False,
-    carl: Annotated[bool, typer.Option("--carl", "--carl-agent", help="The checkpoint is a CaRL agent.")] = False,
-    plant: Annotated[bool, typer.Option("--plant", help="The checkpoint is a PlanT agent.")] = False,
+    overrides: options.Overrides = None,
+    checkpoint: options.Checkpoint = None,
+    expert: options.Expert = False,
+    carl: options.Carl = False,
+    plant: options.Plant = False,
     py123d: Annotated[bool, typer.Option("--py123d", help="The expert writes 123D logs.")] = False,
-    agent: Annotated[
-        str | None, typer.Option(help="Agent by name, or a file with get_entry_point() [default: autopilot].")
-    ] = None,
-    agent_config: Annotated[str | None, typer.Option(help="Text handed to the agent's setup().")] = None,
+    agent: options.Agent = None,
+    agent_config: options.AgentConfig = None,
     bench2drive: Annotated[bool, typer.Option("--bench2drive", help="Rules of Bench2Drive.")] = False,
     fail2drive: Annotated[bool, typer.Option("--fail2drive", help="Rules of Fail2Drive.")] = False,
     profile: Annotated[
@@ -55,23 +52,18 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     port: Annotated[int, typer.Option(help="Port of the simulator; one is started if none answers.", min=1)] = 2000,
     traffic_manager_port: Annotated[int, typer.Option(help="Port of CARLA's Traffic Manager.", min=1)] = 8000,
     traffic_manager_seed: Annotated[int, typer.Option(help="Seed of traffic, sensors and weather.", min=0)] = 0,
-    traffic: Annotated[int, typer.Option(help="Number of background vehicles.", min=0)] = DEFAULT_TRAFFIC,
-    repetitions: Annotated[int, typer.Option(help="How often every route is driven, each with a seed.", min=1)] = 1,
-    timeout: Annotated[
-        float, typer.Option(help="Longest wait for the simulator and for the agent, seconds.", min=1.0)
-    ] = 180.0,
-    retries: Annotated[int, typer.Option(help="How often a broken drive is repeated per route.", min=0)] = 2,
-    memory_limit: Annotated[
-        float | None,
-        typer.Option(help="Memory an agent's process may use, GiB; 0 for no limit [default: 90 % of the machine]."),
-    ] = None,
+    traffic: options.Traffic = options.DEFAULT_TRAFFIC,
+    repetitions: options.Repetitions = 1,
+    timeout: options.Timeout = 180.0,
+    retries: options.Retries = 2,
+    memory_limit: options.MemoryLimit = None,
     resume: Annotated[bool, typer.Option("--resume", help="Keep finished routes of the output folder.")] = False,
     debug: Annotated[int, typer.Option(help="Above 0: show the agent's output.", min=0)] = 0,
     gpu: Annotated[int, typer.Option(help="GPU of the agent's model and of a CARLA binary.", min=0)] = 0,
     output_dir: Annotated[
         Path | None, typer.Option(help="Folder for results [default: outputs/local_evaluation/<file name>].")
     ] = None,
-    video: Annotated[bool, typer.Option("--video/--no-video", help="Write a top-down video per route.")] = True,
+    video: options.Video = True,
 ) -> None:
     """Drive routes and score them with the rules of their benchmark.
 
@@ -234,10 +226,10 @@ def run_drive(drive: Drive) -> None:
             host = open_simulator(drive.simulator, towns_of(tasks))
             store.open(resume=drive.resume)
             store.write_manifest(manifest(tasks, settings, as_json(closed_loop), {"kind": host.name}))
-            todo = [task for task in tasks if not store.is_done(task)]
+            unfinished = [task for task in tasks if not store.is_done(task)]
             with DriveProgress() as progress:
                 port = drive.traffic_manager_port
-                run_tasks(todo, [lambda: host], [settings], store, progress, traffic_manager_port=port)
+                run_tasks(unfinished, [lambda: host], [settings], store, progress, traffic_manager_port=port)
     finally:
         records = store.ordered_records()
         if records:

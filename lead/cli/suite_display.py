@@ -38,18 +38,18 @@ class _Lane:
 class SuiteTable:
     """Pool listener with a live table."""
 
-    def __init__(self, store: ResultStore, total: int, todo: int, workers: int) -> None:
+    def __init__(self, store: ResultStore, total: int, unfinished: int, workers: int) -> None:
         """Describe the display.
 
         Args:
             store: Results, for the score so far.
             total: Number of tasks of the suite.
-            todo: Number of tasks of this run.
+            unfinished: Number of tasks of this run.
             workers: Number of workers.
         """
         self._store = store
         self._total = total
-        self._todo = todo
+        self._unfinished = unfinished
         self._done = 0
         self._lanes = [_Lane() for _ in range(workers)]
         self._notes: list[Text] = []
@@ -150,7 +150,7 @@ class SuiteTable:
         words.append(f"{failures} failures")
         words.append(f"{_clock(elapsed_s)} gone")
         if done:
-            words.append(f"about {_clock(elapsed_s / done * (self._todo - done))} left")
+            words.append(f"about {_clock(elapsed_s / done * (self._unfinished - done))} left")
         return "  ".join(words)
 
 

@@ -65,10 +65,7 @@ class EgoState:
         speed_mps: Length of the velocity vector.
         extent: (3,) float64 half sizes of the box, metres.
         pitch_rad: Rise of the nose.
-        roll_rad: Roll.
         velocity: (3,) float64, world frame, m/s.
-        acceleration: (3,) float64, world frame, m/s^2.
-        angular_velocity_deg: (3,) float64, degrees per second, as the simulator gives it.
     """
 
     location: NDArray[np.float64]
@@ -76,10 +73,7 @@ class EgoState:
     speed_mps: float
     extent: NDArray[np.float64]
     pitch_rad: float = 0.0
-    roll_rad: float = 0.0
     velocity: NDArray[np.float64] = field(default_factory=_zeros)
-    acceleration: NDArray[np.float64] = field(default_factory=_zeros)
-    angular_velocity_deg: NDArray[np.float64] = field(default_factory=_zeros)
 
     @property
     def planar_speed_mps(self) -> float:
@@ -94,26 +88,6 @@ class EgoState:
             [level * math.cos(self.yaw_rad), level * math.sin(self.yaw_rad), math.sin(self.pitch_rad)],
             dtype=np.float64,
         )
-
-    @property
-    def right(self) -> NDArray[np.float64]:
-        """(3,) unit vector to the right, world frame."""
-        cos_yaw, sin_yaw = math.cos(self.yaw_rad), math.sin(self.yaw_rad)
-        cos_roll, sin_roll = math.cos(self.roll_rad), math.sin(self.roll_rad)
-        lean = math.sin(self.pitch_rad) * sin_roll
-        return np.array(
-            [
-                cos_yaw * lean - sin_yaw * cos_roll,
-                sin_yaw * lean + cos_yaw * cos_roll,
-                -math.cos(self.pitch_rad) * sin_roll,
-            ],
-            dtype=np.float64,
-        )
-
-    @property
-    def rotation_deg(self) -> tuple[float, float, float]:
-        """Roll, pitch and yaw in degrees, in this order."""
-        return math.degrees(self.roll_rad), math.degrees(self.pitch_rad), math.degrees(self.yaw_rad)
 
     def point_ahead(self, distance_m: float) -> carla.Location:
         """Return the location at a distance along the heading (negative: behind)."""
@@ -208,10 +182,7 @@ class WorldObserver:
             speed_mps=math.sqrt(float(velocity @ velocity)),
             extent=self._ego_extent,
             pitch_rad=math.radians(rotation.pitch),
-            roll_rad=math.radians(rotation.roll),
             velocity=velocity,
-            acceleration=_vector(actor.get_acceleration()),
-            angular_velocity_deg=_vector(actor.get_angular_velocity()),
         )
 
     def _read_actors(self, snapshot: carla.WorldSnapshot) -> tuple[NDArray[np.void], float | None]:

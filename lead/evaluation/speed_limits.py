@@ -13,8 +13,6 @@ import hashlib
 import heapq
 import logging
 import math
-import os
-import tempfile
 import zipfile
 from bisect import bisect_left
 from collections import defaultdict
@@ -27,6 +25,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from lead.errors import LeadError
+from lead.maps.array_cache import save_arrays
 from lead.maps.towns import cache_dir
 from lead.routes.lane_graph import LaneGraph, LaneKey, lane_key
 
@@ -89,7 +88,12 @@ def speed_limit_table(carla_map: carla.Map, *, use_cache: bool = True) -> SpeedL
     columns = _load(path)
     if columns is None:
         columns = _generate(carla_map)
-        _save(path, *columns)
+        save_arrays(
+            path,
+            {"locations": columns[0], "limits_kmh": columns[1]},
+            "the table of speed limits",
+            compress=True,
+        )
     return SpeedLimitTable.of(*columns)
 
 
@@ -213,23 +217,6 @@ def _nearest_maximum(
     reach, _ = tree.query(wanted, p=math.inf)
     squares = tree.query_ball_point(wanted, reach, p=math.inf)
     return np.array([values[found].max() for found in squares], dtype=np.uint8)
-
-
-def _save(path: Path, locations: NDArray[np.float32], limits_kmh: NDArray[np.uint8]) -> None:
-    """Write a table whole or not at all; a cache that cannot be written costs time, nothing else."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez_compressed(file, locations=locations, limits_kmh=limits_kmh)
-        os.replace(temporary, path)
-    except BaseException as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
-        logger.warning("the table of speed limits cannot be kept in %s: %s", path.parent, error)
 
 
 def _load(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8]] | None:

@@ -24,6 +24,7 @@ from lead.evaluation.episode_child import EpisodeChild, Message
 from lead.evaluation.job import EpisodeJob
 from lead.evaluation.simulators import SimulatorHost
 from lead.evaluation.tasks import RouteTask, TaskResult
+from lead.routes.bench2drive import scenario_type
 from lead.scoring.penalties import EventType, RouteEvent
 from lead.scoring.profiles import BenchmarkProfile
 from lead.scoring.records import AGENT_SETUP_FAILED, SIMULATION_CRASHED, RouteRun
@@ -235,7 +236,7 @@ class Worker:
             # One thread per process for small matrices: more only spin beside the simulator.
             "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
             "ROUTES": str(task.routes_file),
-            "SCENARIO_TYPE": task.route.scenarios[0].type if task.route.scenarios else "noScenarios",
+            "SCENARIO_TYPE": scenario_type(task.route),
             "BENCHMARK_ROUTE_ID": settings.artefact_name(task),
             "ROUTE_NUMBER": task.route.id,
             "SAVE_PATH": folder,

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.maps.array_cache import save_arrays
 from lead.maps.ground import GroundGrid, GroundIndex, build_grid
 from lead.maps.lane_geometry import LaneGeometry
 from lead.maps.lane_topology import LaneTopology
@@ -143,22 +142,7 @@ def _save(path: Path, compiled: CompiledMap) -> None:
     arrays["grid_low"] = compiled.ground_grid.low
     arrays["grid_pages"] = compiled.ground_grid.pages
     arrays["grid_candidates"] = compiled.ground_grid.candidates
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    except OSError as error:
-        logger.warning("The compiled map cannot be cached in %s: %s.", path.parent, error)
-        return
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, **arrays)
-        os.replace(temporary, path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        logger.warning("The compiled map cannot be cached in %s: %s.", path.parent, error)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    save_arrays(path, arrays, "the compiled map")
 
 
 def _load(path: Path, name: str, opendrive: str, digest: str) -> CompiledMap | None:

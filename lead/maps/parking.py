@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
 from lead.geometry.boxes import box_corners, box_overlap_depth
+from lead.maps.array_cache import save_arrays
 from lead.maps.compiled import CompiledMap, compile_map
 from lead.maps.ground import GroundIndex
 from lead.maps.layout import LaneType
@@ -85,7 +84,7 @@ def parking_slots(town: str | CompiledMap, *, use_cache: bool = True) -> NDArray
     if slots is None:
         slots = _generate(town)
         if use_cache:
-            _save(path, slots)
+            save_arrays(path, {"slots": slots}, "the parking slots")
     slots.flags.writeable = False
     return slots
 
@@ -247,21 +246,6 @@ def _on_driving_lane(ground: GroundIndex, slots: NDArray[np.void]) -> NDArray[np
             hits = ground.query(np.column_stack([edge, slots["z"]]))
             blocked |= ground.is_on(hits, LaneType.DRIVING) & (np.abs(hits.z - slots["z"]) < SAME_LEVEL_M)
     return blocked
-
-
-def _save(path: Path, slots: NDArray[np.void]) -> None:
-    """Writes whole or not at all; a cache that cannot be written costs time, nothing else."""
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, slots=slots)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        logger.warning("The parking slots cannot be cached in %s: %s.", path.parent, error)
 
 
 def _load(path: Path) -> NDArray[np.void] | None:

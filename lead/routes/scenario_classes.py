@@ -174,5 +174,4 @@ SCENARIO_CLASSES: Mapping[str, Mapping[str, Parameter]] = MappingProxyType(
 )
 """Parameters by name, by scenario class."""
 
-FAIL2DRIVE_CLASSES = frozenset(_FAIL2DRIVE)
 """Classes that only Fail2Drive's scenario runner has."""

@@ -55,11 +55,8 @@ def test_observations_are_what_the_actors_say(world):
     assert seen.background_speed_mps == pytest.approx(np.mean(speeds))
     assert seen.ego.planar_speed_mps == pytest.approx(planar_speed(ego))
     pose = ego.get_transform()
-    forward, right, turn = pose.get_forward_vector(), pose.get_right_vector(), ego.get_angular_velocity()
+    forward = pose.get_forward_vector()
     np.testing.assert_allclose(seen.ego.forward, (forward.x, forward.y, forward.z), atol=1e-5)
-    np.testing.assert_allclose(seen.ego.right, (right.x, right.y, right.z), atol=1e-5)
-    np.testing.assert_allclose(seen.ego.angular_velocity_deg, (turn.x, turn.y, turn.z), atol=1e-5)
-    assert abs(turn.z) > 1.0
     assert list(seen.actors["id"]) == sorted(vehicle.id for vehicle in [*traffic, other])
     row = seen.actors[list(seen.actors["id"]).index(other.id)]
     assert row["kind"] == ActorKind.VEHICLE

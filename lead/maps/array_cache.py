@@ -1,0 +1,40 @@
+"""Keeping computed arrays on disk: what is read again is complete, and a full disk costs time, nothing else."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], what: str, *, compress: bool = False) -> None:
+    """Write an ``.npz`` file whole or not at all; a folder that cannot be written is a warning.
+
+    Args:
+        path: Target; its folder is created.
+        arrays: Arrays by name.
+        what: Subject of the warning, such as "the compiled map".
+        compress: Trade time for space.
+    """
+    write = np.savez_compressed if compress else np.savez
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        with os.fdopen(descriptor, "wb") as file:
+            write(file, **dict[str, Any](arrays))
+        os.replace(temporary, path)
+    except BaseException as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
+        logger.warning("%s cannot be kept in %s: %s", what, path.parent, error)
