@@ -25,7 +25,7 @@ ANY_PYTHON := python3 python3.12 python3.11 python3.10 \
 PYTHON_310 := python3.10 $(wildcard $(PYENV_ROOT)/versions/3.10.*/bin/python3.10)
 
 .NOTPARALLEL:
-.PHONY: help demo test test-main test-0915 test-all lint format clean core dev towns
+.PHONY: help demo test test-main test-0915 test-all lint format clean core dev towns browser
 
 help:  ## show this text
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -38,11 +38,11 @@ demo: core  ## drive one of our routes in a CARLA town, print score and paths
 
 test: test-0915 test-main  ## fast test suite, with both CARLA clients where Python 3.10 exists
 
-test-main: dev towns
+test-main: dev towns browser
 	@echo "== tests (fast suite)"
 	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadfile --max-worker-restart 0 -m "not slow" $(PYTEST_ARGS)
 
-test-all: dev towns test-0915  ## every test, also the slow ones
+test-all: dev towns browser test-0915  ## every test, also the slow ones
 	@echo "== tests (all)"
 	@$(PY) -m pytest -n $(PYTEST_WORKERS) --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
 
@@ -73,6 +73,10 @@ dev: $(VENV)/.dev.stamp
 
 towns: core
 	@$(PY) -m lead towns install all
+
+# Succeeds also where there is no Chromium and none can be downloaded: then only the browser tests are skipped.
+browser: dev  ## find a Chromium for the tests of the dashboard, or download one
+	-@$(PY) tests/webapp/browser_support.py
 
 $(PY):
 	@if [ -n "$(PYTHON)" ]; then python="$$($(call find_python,3.10 3.11 3.12,$(PYTHON)))"; \

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "drive": ("lead.cli.drive", "Drive and score the routes of a file (the default command)."),
     "benchmark": ("lead.cli.benchmark", "Drive a whole benchmark with several workers, safe to stop and resume."),
     "score": ("lead.cli.score", "Print and write every table of a benchmark from its results."),
+    "webapp": ("lead.cli.webapp", "Show results, videos and infractions in a browser."),
     "routes": ("lead.cli.routes", "Check route files, and download the public ones."),
     "demo": ("lead.cli.demo", "Drive one of our own routes in a CARLA town and show score and video."),
     "sim": ("lead.cli.sim", "Start the embedded simulator, a stand-in for a CARLA server."),

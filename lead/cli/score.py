@@ -15,9 +15,7 @@ from lead.errors import LeadError
 if TYPE_CHECKING:
     from lead.scoring.bench2drive.ability import JunctionFacts
     from lead.scoring.expected import ExpectedRoute
-    from lead.scoring.profiles import BenchmarkProfile
     from lead.scoring.report import Report
-    from lead.scoring.results import Results
 
 LOG = logging.getLogger(__name__)
 EXIT_INCOMPLETE = 3
@@ -68,6 +66,7 @@ def command(
     ] = False,
 ) -> None:
     """Score results."""
+    from lead.scoring.choice import choose_profile
     from lead.scoring.expected import read_expected
     from lead.scoring.report import build_report
     from lead.scoring.results import read_results
@@ -94,27 +93,6 @@ def command(
 
 
 command.__doc__ = HELP
-
-
-def choose_profile(results: Results, benchmark: str | None, version: str | None) -> BenchmarkProfile:
-    """Take the benchmark asked for, or the one under which the results were driven.
-
-    Raises:
-        ScoreError: If none was asked for, and the results name none or several.
-        ProfileError: If the benchmark or version does not exist.
-    """
-    from lead.scoring.profiles import profile
-
-    if benchmark is not None:
-        return profile(benchmark, version)
-    if not results.profiles:
-        raise ScoreError("these files do not say which benchmark they belong to; name it with --benchmark")
-    if len(results.profiles) > 1:
-        names = ", ".join(sorted(results.profiles))
-        raise ScoreError(f"these results were driven under different rules ({names}); score them separately")
-    (key,) = results.profiles
-    driven = profile(key)
-    return driven if version is None else profile(driven.name, version)
 
 
 def junction_facts(needed: Sequence[ExpectedRoute]) -> tuple[dict[str, JunctionFacts], list[str]]:

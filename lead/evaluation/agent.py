@@ -15,7 +15,7 @@ import carla
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.evaluation.metric_log import motion_row
+from lead.evaluation.ego_motion import motion_row
 from lead.evaluation.observation import WorldObserver
 from lead.evaluation.traffic_lights import TrafficLights
 from lead.routes.global_plan import sparse_indices

@@ -6,12 +6,8 @@ import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lead.scoring.files import write_text_atomically
-
-if TYPE_CHECKING:
-    import carla
 
 LOG = logging.getLogger(__name__)
 
@@ -51,26 +47,3 @@ class MetricLog:
             if not self._warned:
                 LOG.warning("%s cannot be written, the drive goes on: %s", self._path, error)
             self._warned = True
-
-
-def motion_row(ego: carla.Vehicle) -> dict[str, list[float]]:
-    """Return the values of one tick, as Bench2Drive's agents record them.
-
-    Args:
-        ego: The vehicle.
-
-    Returns:
-        ``acceleration`` (m/s²), ``angular_velocity`` (deg/s), ``forward_vector``, ``right_vector`` and ``location``
-        (m) as [x, y, z] in the world frame, ``rotation`` as [roll, pitch, yaw] in degrees.
-    """
-    pose = ego.get_transform()
-    vectors = {
-        "acceleration": ego.get_acceleration(),
-        "angular_velocity": ego.get_angular_velocity(),
-        "forward_vector": pose.get_forward_vector(),
-        "right_vector": pose.get_right_vector(),
-        "location": pose.location,
-    }
-    row = {name: [vector.x, vector.y, vector.z] for name, vector in vectors.items()}
-    row["rotation"] = [pose.rotation.roll, pose.rotation.pitch, pose.rotation.yaw]
-    return row

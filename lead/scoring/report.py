@@ -14,7 +14,9 @@ from lead.scoring.bench2drive.ability import JunctionFacts
 from lead.scoring.bench2drive.report import bench2drive_part
 from lead.scoring.fail2drive_report import fail2drive_part
 from lead.scoring.files import write_text_atomically
+from lead.scoring.profiles import PROFILES
 from lead.scoring.result_table import ResultTable, result_table
+from lead.scoring.results import Results
 from lead.scoring.schema import ResultError
 from lead.scoring.summary import (
     Evaluation,
@@ -31,6 +33,8 @@ from lead.scoring.summary import (
 from lead.scoring.tables import Table
 
 RESULT_TABLE_BENCHMARKS = ("longest6", "town13")
+OPEN_PROFILE = "leaderboard-2.0"
+"""Rules of a benchmark of any number of routes, from which tables take nothing else."""
 
 
 @dataclass
@@ -139,6 +143,34 @@ def build_report(
     report.values = _values(data, report, extra)
     own_rows = [row for table in report.tables for row in table.csv_rows()]
     report.csv_rows = long_table.csv_rows() if long_table is not None else own_rows
+    return report
+
+
+def plain_report(results: Results, notes: Sequence[str] = ()) -> Report:
+    """Make the report of results of which the benchmark is not known, or does not fit.
+
+    Args:
+        results: Results of any routes.
+        notes: Further sentences for the reader.
+
+    Returns:
+        Means over the routes of a run that were planned, as far as the files tell, else that were found; and every
+        table that needs no rules of a benchmark.
+    """
+    largest = max(len(results.of_run(run)) for run in results.runs)
+    count = max(largest, len({result.id for result in results.routes}), results.total_routes or 0)
+    data = Evaluation(results, PROFILES[OPEN_PROFILE], {}, count)
+    found = problems(data)
+    optional = (scenario_table(data), problem_table(found))
+    tables = [score_table(data), run_table(data), infraction_table(data), status_table(data)]
+    report = Report(
+        "Results without the rules of a benchmark",
+        tables=[*tables, *(table for table in optional if table is not None)],
+        notes=[f"these means are over {count} routes, not over those of a benchmark", *notes],
+        problems=found,
+        unreadable=[entry.reason for entry in results.unreadable],
+    )
+    report.values = {"scores": scores_json(data)}
     return report
 
 

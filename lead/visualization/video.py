@@ -240,7 +240,8 @@ def ffmpeg_path() -> str:
 def _encoding(fps: float, crf: int, preset: str) -> list[str]:
     """Options of the encoder and the container."""
     options = ["-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-pix_fmt", "yuv420p"]
-    options += ["-threads", str(ENCODER_THREADS), "-rc-lookahead", str(LOOKAHEAD_FRAMES)]
+    # Frames in coding order would start a file that still grows later than at zero, and players show that.
+    options += ["-bf", "0", "-threads", str(ENCODER_THREADS), "-rc-lookahead", str(LOOKAHEAD_FRAMES)]
     options += ["-g", str(max(1, round(FRAGMENT_S * fps)))]
     # The frames are converted by OpenCV: BT.601, limited range. Without the tags players guess BT.709 at 720p.
     options += ["-colorspace", "smpte170m", "-color_primaries", "smpte170m", "-color_trc", "smpte170m"]

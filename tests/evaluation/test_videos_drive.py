@@ -11,6 +11,7 @@ import pytest
 
 from lead.agents.autopilot import AutopilotAgent
 from lead.config.closed_loop import ClosedLoopConfig
+from lead.evaluation.drive_log import read_drive_log
 from lead.evaluation.episode import Episode, EpisodeSettings
 from lead.evaluation.infraction_log import read_infractions
 from lead.evaluation.videos import spectators
@@ -131,9 +132,16 @@ def test_frames_of_all_artefacts_show_the_same_ticks(session, route, tmp_path):
     assert (difference[moving].argmin(axis=1) == np.arange(12)[moving]).all()
     assert (demo[0][:, 240:] == (255, 255, 0)).all(axis=-1).sum() > 20, "the plan is drawn from above"
     infractions = read_infractions(tmp_path / "infractions.json")
-    assert infractions.video_fps == 20.0
+    assert (infractions.video_fps, infractions.ticks_per_frame, infractions.problems) == (20.0, 1, ())
     assert infractions.infractions[-1].infraction == "RouteCompletionTest"
-    assert list(json.loads((tmp_path / "metric_info.json").read_text())) == [str(step) for step in range(1, 13)]
+    metrics = json.loads((tmp_path / "metric_info.json").read_text())
+    assert list(metrics) == [str(step) for step in range(1, 13)]
+    header, rows = read_drive_log(tmp_path / "drive_log.jsonl")
+    assert (header["town"], header["route_id"], header["tick_s"]) == (route.town, route.id, 0.05)
+    assert [row["step"] for row in rows] == [1, 3, 5, 7, 9, 11]
+    places = [metrics[str(row["step"])]["location"][:2] for row in rows]
+    np.testing.assert_allclose([row["ego"][:2] for row in rows], places, atol=0.006)
+    assert rows[-1]["view"] == {"waypoints": [[4.0, 0.0], [8.0, 0.0]], "target_speed": 5.0}
 
 
 @pytest.mark.usefixtures("small_spectators")
@@ -142,6 +150,7 @@ def test_grid_needs_no_demo_and_every_third_tick_is_three_times_fewer(session, r
     keys = {"produce_grid_video": True, "produce_input_video": True, "produce_frame_frequency": 3}
     counts = drive(session, route, tmp_path, Filmed, **keys)
     assert counts == {"r1_grid": 3, "r1_input": 3}
+    assert read_infractions(tmp_path / "infractions.json").ticks_per_frame == 3
     # An input of 95 x 107 pixels loses 8 rows at either end, half of the demo remains; sizes are padded to even ones.
     assert decoded(tmp_path / "r1_grid.mp4")[0].shape == (27 + 91, 96, 3)
     assert decoded(tmp_path / "r1_input.mp4")[0].shape == (108, 96, 3)
@@ -163,6 +172,8 @@ def test_what_an_agent_shows_cannot_end_the_drive(session, route, tmp_path, capl
     keys = {"produce_debug_video": True, "produce_input_video": True}
     drive(session, route, tmp_path, Rambling, **keys)
     assert caplog.text.count("drawing failed") == 1
+    assert caplog.text.count("view cannot be recorded") == 1
+    assert [row["step"] for row in read_drive_log(tmp_path / "drive_log.jsonl")[1]] == [1, 3]
 
 
 def test_a_server_that_renders_nothing_costs_a_few_seconds(session, route, tmp_path, caplog, monkeypatch):

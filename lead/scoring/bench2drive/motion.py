@@ -54,10 +54,6 @@ class MotionLog:
         """Return the number of rows."""
         return len(self.acceleration)
 
-    def part(self, start: int, stop: int) -> MotionLog:
-        """Return some of the rows."""
-        return MotionLog(*(getattr(self, name)[start:stop] for name in _COLUMNS))
-
 
 _COLUMNS = ("acceleration", "angular_velocity", "forward_vector", "right_vector")
 
@@ -96,20 +92,28 @@ def comfort(log: MotionLog) -> float | None:
     """
     if len(log) <= FILTER_ORDER:
         return None
-    if len(log) <= CHUNK_ROWS:
-        return float(is_comfortable(log))
-    starts = range(0, len(log) - CHUNK_ROWS + 1, CHUNK_ROWS)
-    passed = [is_comfortable(log.part(start, start + CHUNK_ROWS)) for start in starts]
-    return sum(passed) / len(passed)
+    rows = CHUNK_ROWS if len(log) > CHUNK_ROWS else len(log)
+    whole = len(log) // rows * rows
+    return float(np.mean(_are_comfortable(*(getattr(log, name)[:whole].reshape(-1, rows, 3) for name in _COLUMNS))))
 
 
-def is_comfortable(log: MotionLog) -> bool:
-    """Tell whether all six smoothed signals of at least three rows stay inside their bounds."""
-    planar = log.acceleration[:, :2]
-    longitudinal = _smooth(np.sum(planar * log.forward_vector[:, :2], axis=1))
-    lateral = _smooth(np.sum(planar * log.right_vector[:, :2], axis=1))
-    magnitude = _smooth(np.hypot(planar[:, 0], planar[:, 1]))
-    yaw_rate = _smooth(_unwrap(log.angular_velocity[:, 2]))
+def _are_comfortable(acceleration: _Rows, angular_velocity: _Rows, forward: _Rows, right: _Rows) -> NDArray[np.bool_]:
+    """Tell of every chunk whether all six smoothed signals stay inside their bounds.
+
+    Args:
+        acceleration: (chunks, rows, 3), at least three rows; the others likewise.
+        angular_velocity: As logged.
+        forward: Unit vectors.
+        right: Unit vectors.
+
+    Returns:
+        (chunks,).
+    """
+    planar = acceleration[..., :2]
+    longitudinal = _smooth(np.sum(planar * forward[..., :2], axis=-1))
+    lateral = _smooth(np.sum(planar * right[..., :2], axis=-1))
+    magnitude = _smooth(np.hypot(planar[..., 0], planar[..., 1]))
+    yaw_rate = _smooth(_unwrap(angular_velocity[..., 2]))
     signals = (
         (longitudinal, LONGITUDINAL_MPS2),
         (lateral, LATERAL_MPS2),
@@ -118,13 +122,17 @@ def is_comfortable(log: MotionLog) -> bool:
         (yaw_rate, YAW_ACCELERATION),
         (yaw_rate, YAW_RATE),
     )
-    return all(bool(np.all((signal > low) & (signal < high))) for signal, (low, high) in signals)
+    comfortable = np.ones(len(planar), dtype=np.bool_)
+    for signal, (low, high) in signals:
+        comfortable &= ((signal > low) & (signal < high)).all(axis=-1)
+    return comfortable
 
 
 def _smooth(signal: _Rows, derivative: int = 0) -> _Rows:
+    """Smooth along the last axis."""
     from scipy.signal import savgol_filter
 
-    window = min(FILTER_WINDOW, len(signal))
+    window = min(FILTER_WINDOW, signal.shape[-1])
     smoothed: _Rows = savgol_filter(signal, window, FILTER_ORDER, deriv=derivative, delta=STEP_S)
     return smoothed
 
@@ -132,7 +140,7 @@ def _smooth(signal: _Rows, derivative: int = 0) -> _Rows:
 def _unwrap(rate: _Rows) -> _Rows:
     """Remove jumps of whole turns, as the public tool does (to rates, although only angles can wrap)."""
     turns = np.zeros_like(rate)
-    turns[1:] = np.cumsum(np.round(np.diff(rate) / (2.0 * np.pi)))
+    turns[..., 1:] = np.cumsum(np.round(np.diff(rate) / (2.0 * np.pi)), axis=-1)
     return rate - 2.0 * np.pi * turns
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +56,10 @@ def find_metric_file(result: RouteResult, folders: Sequence[Path], *, only_route
     route_id, repetition = split_route_id(result.record.route_id, result.record.route_id)
     names = [result.record.labels.save_name] if result.record.labels else []
     names.append(route_stem(route_id, repetition))
+    # Names come from result files, which must not lead to other folders.
+    names = [name for name in names if name not in ("", ".", "..") and "/" not in name and "\0" not in name]
     for folder in folders:
-        candidates = [folder / name / METRIC_NAME for name in names if name]
+        candidates = [folder / name / METRIC_NAME for name in names]
         candidates += [folder / METRIC_NAME] if only_route else []
         for path in candidates:
             if path.is_file():
@@ -126,10 +129,19 @@ def _add_motion(part: Bench2DrivePart, data: Evaluation, folders: Sequence[Path]
 
 def _comfort_of(path: Path, notes: list[str]) -> float | None:
     try:
-        return comfort(read_motion(path))
+        facts = path.stat()
+        return _comfort_at(path, facts.st_mtime_ns, facts.st_size)
     except ResultError as error:
         notes.append(str(error))
-        return None
+    except OSError as error:
+        notes.append(f"{path} cannot be read: {error.strerror}")
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _comfort_at(path: Path, _mtime_ns: int, _size: int) -> float | None:
+    """Return the comfort of a file in one state; a dashboard scores an evaluation again after each of its routes."""
+    return comfort(read_motion(path))
 
 
 def _number(cell: Cell) -> float | None:

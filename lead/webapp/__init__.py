@@ -1,0 +1,1 @@
+"""The infraction dashboard: results of evaluations in a browser, from a folder tree on disk."""
