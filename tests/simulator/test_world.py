@@ -17,6 +17,7 @@ from lead.simulator.world.layout import (
 from lead.simulator.world.world import World
 
 MKZ = "vehicle.lincoln.mkz_2020"
+MKZ_HALF_WIDTH_M = 0.92
 
 
 def spawn_at(world: World, index: int, type_id: str = MKZ, ahead_m: float = 0.0) -> Actor:
@@ -334,3 +335,46 @@ def test_physics_off_freezes_and_constant_velocity_ignores_controls(town01: Worl
     for _ in range(20):
         town01.tick(0.05)
     assert np.linalg.norm((position(town01, car) - before)[:2]) == pytest.approx(7.0, abs=0.1)
+
+
+def test_a_prop_with_physics_falls_to_the_road_and_stays(town01: World) -> None:
+    x, y, z = town01.town.spawn_points[0, :3]
+    road = z - 0.5
+    cone = town01.spawn("static.prop.constructioncone", [], np.array([x, y, road + 1.0]), np.zeros(3))
+    for _ in range(20):
+        town01.tick(0.05)
+    assert town01.props.table.records["location"][cone.row, 2] == pytest.approx(road + 1.0), (
+        "without physics it hangs in the air"
+    )
+    town01.props.set_physics(cone, True)
+    town01.tick(0.05)
+    assert road + 0.9 < town01.props.table.records["location"][cone.row, 2] < road + 1.0, "it has only begun to fall"
+    for _ in range(20):
+        town01.tick(0.05)
+    foot = town01.props.table.records["location"][cone.row, 2] + cone.box_center[2] - cone.extent[2]
+    assert foot == pytest.approx(road, abs=0.02)
+    town01.props.set_pose(cone, np.array([x, y, road - 200.0]), None)
+    town01.tick(0.05)
+    assert town01.props.table.records["location"][cone.row, 2] == pytest.approx(road - 200.0), (
+        "what is buried stays buried"
+    )
+
+
+def test_an_open_door_stops_a_car_that_would_have_passed(town01: World) -> None:
+    for doors, hit in ((0, False), (0b0001, True), (0b0010, False)):
+        parked = spawn_at(town01, straight_index(town01), "vehicle.audi.tt", ahead_m=25.0)
+        yaw = float(town01.fleet.column("yaw")[parked.row])
+        # To the right of the lane, so that the passing car has a hand's breadth of room.
+        aside = MKZ_HALF_WIDTH_M + parked.extent[1] + 0.4
+        place = position(town01, parked) + aside * np.array([-np.sin(yaw), np.cos(yaw), 0.0])
+        town01.set_pose(parked, place, None)
+        parked.open_doors = doors
+        car = spawn_at(town01, straight_index(town01))
+        town01.fleet.add_velocity(car, 12.0 * np.array([np.cos(yaw), np.sin(yaw), 0.0]))
+        events = []
+        for _ in range(60):
+            town01.tick(0.05)
+            events += [event for event in town01.collision_events if event.actor is car]
+        assert {event.other for event in events} == ({parked} if hit else set())
+        for actor in (parked, car):
+            town01.destroy(actor.id)

@@ -180,6 +180,8 @@ def set_actor_simulate_physics(session: Session, actor_id: object, enabled: obje
         session.world.fleet.set_physics(actor, on)
     elif actor.kind == ActorKind.WALKER:
         session.world.crowd.column("physics")[actor.row] = on
+    elif actor.kind == ActorKind.PROP:
+        session.world.props.set_physics(actor, on)
 
 
 @void_call("set_actor_collisions")

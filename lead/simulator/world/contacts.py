@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,15 @@ from lead.simulator.world.vehicles import VehicleFleet
 from lead.simulator.world.walkers import WALKER_MASS_KG, WalkerCrowd
 
 Array = NDArray[np.float64]
+
+DOOR_OPEN_DEG = 70.0
+"""How far doors swing out."""
+_DOOR_HALF_LENGTH_M, _DOOR_HALF_WIDTH_M = 0.5, 0.04
+_HINGE_GAP_M = 0.15
+"""Between hinge and solid leaf, so that a door does not touch its own vehicle."""
+_FRONT_HINGE, _REAR_HINGE = 0.35, -0.05
+"""Place of the hinges, in half lengths of the vehicle."""
+_DOOR_COUNT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +54,16 @@ class ContactSolver:
             return []
         obstacles = props.solid_rows()
         bodies = _gather(fleet, vehicles, crowd, walkers, props, obstacles)
+        doors, owners = _open_doors(fleet)
+        if owners:
+            bodies = _join(bodies, doors)
         velocity, center = bodies.velocity.copy(), bodies.center.copy()
         spin = bodies.spin.copy()
         contacts = resolve(bodies, self._level)
         if not contacts and np.array_equal(center, bodies.center):
             return []
         self._hand_back(vehicles, walkers, bodies.center - center, bodies.velocity - velocity, bodies.spin - spin)
-        return self._events(contacts, vehicles, walkers, obstacles)
+        return self._events(contacts, vehicles, walkers, obstacles, owners)
 
     def _hand_back(
         self,
@@ -82,10 +95,12 @@ class ContactSolver:
         vehicles: NDArray[np.int64],
         walkers: NDArray[np.int64],
         obstacles: NDArray[np.int64],
+        door_owners: list[Actor],
     ) -> list[CollisionEvent]:
         actors = [self._fleet.table.actors[row] for row in vehicles.tolist()]
         actors += [self._crowd.table.actors[row] for row in walkers.tolist()]
         actors += [self._props.table.actors[row] for row in obstacles.tolist()]
+        actors += door_owners
         events = []
         for contact in contacts:
             x, y = contact.impulse
@@ -144,6 +159,43 @@ def _vehicle_bodies(fleet: VehicleFleet, rows: NDArray[np.int64]) -> Bodies:
         inverse_mass=movable / col("mass")[rows],
         inverse_inertia=movable / col("inertia")[rows],
     )
+
+
+def _open_doors(fleet: VehicleFleet) -> tuple[Bodies, list[Actor]]:
+    """Leaves of opened doors, which stop others but are not pushed, and the vehicles that they belong to."""
+    owners: list[Actor] = []
+    leaves: list[tuple[float, ...]] = []
+    for actor in fleet.table.actors:
+        if not actor.open_doors or not fleet.column("collides")[actor.row]:
+            continue
+        x, y, z = fleet.column("position")[actor.row].tolist()
+        yaw = float(fleet.column("yaw")[actor.row])
+        for index in range(_DOOR_COUNT):
+            if not actor.open_doors >> index & 1:
+                continue
+            side = -1.0 if index % 2 == 0 else 1.0
+            hinge = (_FRONT_HINGE if index < 2 else _REAR_HINGE) * actor.extent[0] + actor.box_center[0]
+            # The leaf points backwards from its hinge, and outwards by the angle to which it is open.
+            leaf_yaw = yaw + math.pi - side * math.radians(DOOR_OPEN_DEG)
+            reach = _HINGE_GAP_M + _DOOR_HALF_LENGTH_M
+            out = side * actor.extent[1] + actor.box_center[1]
+            center_x = x + math.cos(yaw) * hinge - math.sin(yaw) * out + math.cos(leaf_yaw) * reach
+            center_y = y + math.sin(yaw) * hinge + math.cos(yaw) * out + math.sin(leaf_yaw) * reach
+            leaves.append((center_x, center_y, z + actor.box_center[2], leaf_yaw, 0.8 * actor.extent[2]))
+            owners.append(actor)
+    table = np.array(leaves, dtype=np.float64).reshape(-1, 5)
+    zeros = np.zeros(len(table))
+    return Bodies(
+        center=table[:, :2],
+        z=table[:, 2],
+        yaw=table[:, 3],
+        half=np.tile([_DOOR_HALF_LENGTH_M, _DOOR_HALF_WIDTH_M], (len(table), 1)),
+        half_z=table[:, 4],
+        velocity=np.zeros((len(table), 2)),
+        spin=zeros,
+        inverse_mass=zeros.copy(),
+        inverse_inertia=zeros.copy(),
+    ), owners
 
 
 def _walker_bodies(crowd: WalkerCrowd, rows: NDArray[np.int64]) -> Bodies:

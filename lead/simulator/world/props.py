@@ -1,6 +1,7 @@
 """Everything that has a pose but no engine: props, sensors, controllers, the spectator.
 
-Their records are written when they are moved, and once per tick for those attached to another actor.
+Their records are written when they are moved, once per tick for those attached to another actor, and while a prop
+falls: with physics on, it drops to the ground and stays there, immovable as before.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.maps.ground import GroundIndex
 from lead.simulator.world.actors import Actor, ActorKind
 from lead.simulator.world.collisions import Bodies
 from lead.simulator.world.layout import PLAIN_RECORD
@@ -16,6 +18,9 @@ from lead.simulator.world.tables import RecordTable
 _LOW_PROP_M = 0.15
 """Props flatter than this (debris, tiles, plastic bags) are driven over, as CARLA's wheels do."""
 
+_GRAVITY_MPS2 = 9.81
+_LANDED_M = 1e-3
+
 _COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
     "position": ("f8", (3,)),
     "rotation_deg": ("f8", (3,)),
@@ -23,6 +28,9 @@ _COLUMNS: dict[str, tuple[str, tuple[int, ...]]] = {
     "solid": ("?", ()),
     "half": ("f8", (3,)),
     "center": ("f8", (3,)),
+    "physics": ("?", ()),
+    "falling": ("?", ()),
+    "fall_mps": ("f8", ()),
 }
 
 
@@ -50,6 +58,35 @@ class PropSet:
         if rotation_deg is not None:
             self.table.column("rotation_deg")[row] = rotation_deg
             self.table.records["rotation_deg"][row] = rotation_deg
+        self._release(row)
+
+    def set_physics(self, actor: Actor, enabled: bool) -> None:
+        """Let a prop fall, or hold it where it is."""
+        self.table.column("physics")[actor.row] = enabled and actor.kind == ActorKind.PROP
+        self._release(actor.row)
+
+    def fall(self, dt_s: float, ground: GroundIndex) -> None:
+        """Move the props that are in the air one tick; they land on the lowest point of their boxes."""
+        rows = np.flatnonzero(self.table.column("falling"))
+        if not len(rows):
+            return
+        col = self.table.column
+        speed, position = col("fall_mps"), col("position")
+        speed[rows] += _GRAVITY_MPS2 * dt_s
+        foot = position[rows, 2] + col("center")[rows, 2] - col("half")[rows, 2]
+        # A prop that was put below the road stays there, as what is buried does in CARLA.
+        height = np.maximum(foot - ground.query(position[rows]).z, 0.0)
+        drop = np.minimum(speed[rows] * dt_s, height)
+        position[rows, 2] -= drop
+        self.table.records["location"][rows, 2] = position[rows, 2]
+        landed = rows[height - drop < _LANDED_M]
+        col("falling")[landed] = False
+        speed[landed] = 0.0
+
+    def _release(self, row: int) -> None:
+        """Begin to fall, if physics allow."""
+        self.table.column("falling")[row] = self.table.column("physics")[row]
+        self.table.column("fall_mps")[row] = 0.0
 
     def solid_rows(self) -> NDArray[np.int64]:
         """Rows of the props that vehicles can hit."""

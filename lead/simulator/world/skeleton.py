@@ -16,6 +16,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from lead.geometry.frames import euler_deg_from_matrix, pose_matrices
 from lead.simulator.world.actors import Actor
+from lead.simulator.world.contacts import DOOR_OPEN_DEG
 from lead.simulator.world.walkers import WalkerCrowd
 
 Array = NDArray[np.float64]
@@ -55,7 +56,6 @@ _KNEE_BEND_DEG = 45.0
 _ARM_SWING_DEG = 20.0
 _MAX_STRIDE = 1.4
 
-_DOOR_OPEN_DEG = 70.0
 _DOORS = ("Door_Front_Left", "Door_Front_Right", "Door_Rear_Left", "Door_Rear_Right")
 _FOUR_WHEELS = ("Wheel_Front_Left", "Wheel_Front_Right", "Wheel_Rear_Left", "Wheel_Rear_Right")
 _TWO_WHEELS = ("Wheel_Front", "Wheel_Rear")
@@ -234,7 +234,7 @@ def vehicle_bones(actor: Actor, wheel_yaw_deg: Sequence[float]) -> BonePoses:
         rows.append((half_base if index < 2 else -half_base, y, radius, wheel_yaw_deg[index]))
     for index, name in enumerate(_DOORS if actor.vehicle.has_dynamic_doors else ()):
         sign = -1.0 if index % 2 == 0 else 1.0
-        open_deg = -sign * _DOOR_OPEN_DEG if actor.open_doors >> index & 1 else 0.0
+        open_deg = -sign * DOOR_OPEN_DEG if actor.open_doors >> index & 1 else 0.0
         hinge = 0.25 * actor.extent[0] * (1.0 if index < 2 else -1.0)
         names.append(name)
         rows.append((hinge, sign * actor.extent[1], actor.extent[2], open_deg))

@@ -400,6 +400,7 @@ class World:
         self.fleet.step(dt_s)
         self.crowd.step(dt_s)
         self.collision_events = self._contacts.step()
+        self.props.fall(dt_s, self.ground)
         self.lights.step(dt_s)
         self.zones.step(self.fleet, self.lights, self.elapsed_s)
         self.lamps.follow_sun(self.weather.sun_altitude_angle)
