@@ -17,6 +17,7 @@ from lead.geometry.frames import rotation_matrices
 from lead.simulator.rendering.scene import RayBundle, RayHits, View
 from lead.simulator.sensors.base import Cast, Collision, Picture, RaySensor, Sensor, SensorContext
 from lead.simulator.sensors.cameras import Camera
+from lead.simulator.sensors.events import CollisionSensor
 from lead.simulator.world.actors import Actor
 from lead.simulator.world.layout import ActorState
 from lead.simulator.world.solids import solids_near
@@ -61,7 +62,15 @@ class SensorSuite:
 
     def measure(self, wanted: Callable[[int], bool], pack_event: EventPacker) -> Iterator[tuple[Actor, bytes]]:
         """Packets of this frame from the sensors whose stream is ``wanted``."""
-        speaking = [actor for actor in self._actors.values() if wanted(actor.stream_id) and self._speaks(actor)]
+        collisions = self._collisions()
+        speaking = [
+            actor
+            for actor in self._actors.values()
+            # Scenarios watch dozens of cars for contacts; those without any must cost nothing.
+            if (actor.parent_id in collisions or not isinstance(actor.sensor, CollisionSensor))
+            and wanted(actor.stream_id)
+            and self._speaks(actor)
+        ]
         if not speaking:
             return
         due = self._placed(speaking)
@@ -69,7 +78,6 @@ class SensorSuite:
         if looking:
             self._world.renderer.prepare(self._world, np.stack([one.location[:2] for one in looking]))
         pictures = self._pictures([one for one in looking if isinstance(one.sensor, Camera)])
-        collisions = self._collisions()
         contexts = {one.actor.id: self._context(one, collisions, pictures.get(one.actor.id), pack_event) for one in due}
         self._cast(due, contexts)
         for one in due:
