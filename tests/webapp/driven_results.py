@@ -121,7 +121,7 @@ def _drive(folder: Path) -> subprocess.Popen[str]:
 
 
 def _start(folder: Path, words: list[str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "lead", *words, "--traffic", "0", "--simulator", "embedded"]
+    command = [sys.executable, "-m", "lead", *words, "--traffic", "0", "--no-scenarios", "--simulator", "embedded"]
     command += ["--output-dir", str(folder)]
     # Into a file: nobody empties a pipe of a process that runs beside others.
     folder.mkdir(parents=True)

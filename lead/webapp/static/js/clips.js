@@ -44,8 +44,11 @@ export class Clips {
     replaceKeepingFocus(byId("clip-files"), items, (node) => node.href);
   }
 
+  /** Set a mark so that the frame on the screen is in the clip: at its beginning, or, for the last one, at its end. */
   mark(id) {
-    byId(id).value = timeText(this.player.time);
+    const { frame, timing } = this.player;
+    const time = (frame + (id === "clip-to" ? 1 : 0)) / timing.fps;
+    byId(id).value = timeText(Math.floor(time * 100 + 1e-6) / 100); // rounded up, it could leave the first frame out
     this.#showRange();
   }
 
@@ -61,7 +64,8 @@ export class Clips {
   cutAround(entry) {
     const buffer = Number(byId("clip-buffer").value.replace(",", "."));
     if (!(buffer > 0)) { toast("The time around an infraction must be a positive number of seconds."); return; }
-    const time = this.player.timeOfStep(entry.step);
+    const { timing } = this.player;
+    const time = timing.frameOf(entry.step) / timing.fps;
     this.#cut({ start_s: Math.max(0, time - buffer), end_s: Math.min(time + buffer, this.player.duration || time + buffer) });
   }
 

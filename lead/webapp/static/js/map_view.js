@@ -11,6 +11,7 @@ const SCALES = [0.02, 60];
 const CLICK_PX = 5;
 const REACH_PX = 14;
 const EGO_HALF = [2.4, 1.0];
+const NO_MAP = { town: "", layers: {}, trajectory: { step: [], x: [], y: [] }, route: [], bounds: null, note: "only the result of this route is here" };
 
 export class MapView {
   #map = null;
@@ -33,16 +34,17 @@ export class MapView {
     this.#wirePointer();
   }
 
-  /** Open a route. */
+  /** Open a route; null: one of which only the result is known. */
   async open(place, log) {
     this.#map = null;
     this.#paths = [];
     this.#log = log;
     this.#way = [];
     byId("map-follow").checked = true;
-    this.#map = await getJson("/api/map", place);
+    this.#map = place === null ? NO_MAP : await getJson("/api/map", place);
     this.#paths = groundPaths(this.#map.layers);
-    byId("map-box").classList.toggle("nothing", this.#map.bounds === null && !log?.rows.length);
+    this.isEmpty = this.#map.bounds === null && !log?.rows.length;
+    byId("map-box").classList.toggle("nothing", this.isEmpty);
     byId("map-town").textContent = this.#map.town;
     byId("map-note").textContent = this.#map.note;
     this.refresh();

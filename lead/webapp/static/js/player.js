@@ -1,8 +1,8 @@
 // Plays the videos of a route and knows which frame and step are shown.
 
 import { byId, el, press, buttonGroup } from "./dom.js";
-import { parseTime, timeText, wholeNumber } from "./format.js";
 import { BareClock, Timing } from "./media.js";
+import { startPlaceFields } from "./place_fields.js";
 import { SPEEDS, state, update } from "./state.js";
 
 const TICKS_PER_S = 20;
@@ -36,7 +36,6 @@ export class Player extends EventTarget {
   get duration() { return Number.isFinite(this.#media?.duration) ? Math.max(0, this.#media.duration - this.timing.start) : 0; }
   get lastFrame() { return Math.max(0, Math.round(this.duration * this.timing.fps) - 1); }
   get kind() { return this.#shown?.kind ?? null; }
-  get video() { return this.#shown; }
 
   /** Stop, as the route is being left; where it stood must not go into the address of the next one. */
   leave() {
@@ -63,10 +62,8 @@ export class Player extends EventTarget {
 
   /** A drive without a video went on. */
   extend(lastStep) {
-    if (this.#media instanceof BareClock && lastStep > this.#media.lastStep) this.#media.lastStep = lastStep;
-    else return;
-    this.#media.duration = lastStep / TICKS_PER_S;
-    byId("seek").max = this.lastFrame;
+    if (!(this.#media instanceof BareClock) || lastStep <= this.#media.lastStep) return;
+    Object.assign(this.#media, { lastStep, duration: lastStep / TICKS_PER_S });
     this.dispatchEvent(new Event("loaded"));
   }
 
@@ -124,6 +121,14 @@ export class Player extends EventTarget {
     this.#load(url);
   }
 
+  /** Say in place of the picture why there is none. */
+  say(text, ...more) {
+    const note = byId("screen-note");
+    this.#video.hidden = true;
+    note.hidden = false;
+    note.replaceChildren(el("p", {}, text), ...more);
+  }
+
   /** Follow changes of the address. */
   onState(changed) {
     if (changed.has("speed")) {
@@ -178,6 +183,7 @@ export class Player extends EventTarget {
     this.#video.removeAttribute("src");
     this.#video.load();
     this.#video.hidden = true;
+    byId("screen-note").hidden = true;
     this.timing = new Timing(TICKS_PER_S, 1);
     this.#media = new BareClock(lastStep / TICKS_PER_S);
     this.#media.lastStep = lastStep;
@@ -189,22 +195,27 @@ export class Player extends EventTarget {
   #listen(media) {
     const mine = (action) => () => { if (media === this.#media) action(); };
     media.addEventListener("loadedmetadata", mine(() => this.#onLength()));
-    media.addEventListener("durationchange", mine(() => { byId("seek").max = this.lastFrame; }));
+    media.addEventListener("durationchange", mine(() => this.dispatchEvent(new Event("loaded"))));
     media.addEventListener("play", mine(() => this.#showPlaying(true)));
     media.addEventListener("pause", mine(() => { this.#showPlaying(false); this.#noteTime(); }));
-    media.addEventListener("seeked", mine(() => { this.#place(this.timing.frameAt(this.time)); this.#noteTime(); }));
+    media.addEventListener("seeked", mine(() => { this.#place(this.#frameHere()); this.#noteTime(); }));
     media.addEventListener("timeupdate", mine(() => {
-      if (media !== this.#video || !this.#video.requestVideoFrameCallback) this.#place(this.timing.frameAt(this.time));
+      if (media !== this.#video || !this.#video.requestVideoFrameCallback) this.#place(this.#frameHere());
     }));
   }
 
   #onLength() {
-    byId("seek").max = this.lastFrame;
     this.dispatchEvent(new Event("loaded"));
     const target = this.#pending ? this.#pending() : 0;
     this.#pending = null;
     this.#goTo(target);
     this.#media.playbackRate = state.speed;
+  }
+
+  /** At its end, a video's time is that of a frame which there is not. */
+  #frameHere() {
+    const frame = this.timing.frameAt(this.time);
+    return this.duration ? Math.min(frame, this.lastFrame) : frame;
   }
 
   #watchFrames() {
@@ -218,10 +229,6 @@ export class Player extends EventTarget {
 
   #place(frame) {
     this.frame = frame;
-    const fields = { time: timeText(frame / this.timing.fps), frame: String(frame), step: String(this.step) };
-    for (const [id, text] of Object.entries(fields)) if (document.activeElement !== byId(id)) byId(id).value = text;
-    byId("seek").value = frame;
-    byId("seek").setAttribute("aria-valuetext", `${fields.time}, step ${this.step}`);
     this.dispatchEvent(new Event("place"));
   }
 
@@ -242,6 +249,7 @@ export class Player extends EventTarget {
       buttonGroup(choice, kinds.map((kind) => [kind, kind, "next video ( v )"]), this.kind, (kind) => this.switchTo(kind));
       choice.append(el("button", { type: "button", id: "newer", on: { click: () => this.switchTo(this.kind) } }, "↻ load what was recorded since"));
     }
+    choice.hidden = !kinds.length;
     press(choice, this.kind);
     byId("newer").hidden = !hasNewer;
     byId("screen").classList.toggle("map-only", !this.#shown);
@@ -249,13 +257,9 @@ export class Player extends EventTarget {
 
   #onError() {
     if (this.#media !== this.#video || !this.#shown || !this.#video.hasAttribute("src")) return;
-    const note = byId("screen-note");
-    this.#video.hidden = true;
-    note.hidden = false;
     const reason = this.#shown.problem ?? "The browser cannot play this file.";
     const canConvert = this.#shown.duration_s !== null && this.onConvert !== null;
-    note.replaceChildren(el("p", {}, reason), canConvert
-      ? el("button", { type: "button", id: "convert", on: { click: () => this.onConvert(this.#shown) } }, "Convert to H.264") : null);
+    this.say(reason, ...(canConvert ? [el("button", { type: "button", id: "convert", on: { click: () => this.onConvert(this.#shown) } }, "Convert to H.264")] : []));
   }
 
   #wireControls() {
@@ -267,32 +271,12 @@ export class Player extends EventTarget {
     for (const button of document.querySelectorAll("[data-frames]")) {
       button.addEventListener("click", () => this.stepFrames(Number(button.dataset.frames)));
     }
-    byId("seek").addEventListener("input", () => this.seekFrame(Number(byId("seek").value)));
-    this.#field("time", parseTime, (value) => this.seekFrame(this.timing.frameAt(value)));
-    this.#field("frame", wholeNumber, (value) => this.seekFrame(value));
-    this.#field("step", wholeNumber, (value) => this.seekStep(value));
+    startPlaceFields(this);
   }
 
   /** Pause and move by single frames. */
   stepFrames(count) {
     this.pause();
     this.seekFrame(this.frame + count);
-  }
-
-  #field(id, parse, go) {
-    const input = byId(id);
-    input.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter") return;
-      const value = parse(input.value);
-      input.classList.toggle("wrong", value === null);
-      if (value === null) return;
-      this.pause();
-      go(value);
-      input.select();
-    });
-    input.addEventListener("blur", () => {
-      input.classList.remove("wrong");
-      this.#place(this.frame);
-    });
   }
 }

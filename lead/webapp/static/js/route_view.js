@@ -50,7 +50,6 @@ export class RouteView {
     this.clips.open(place);
     this.clips.set(detail.clips);
     this.#placeMap();
-    byId("clips").hidden = !detail.videos.length;
     this.list.set(detail.infractions);
     this.player.open(detail, this.#lastStep());
     await this.#openMap(place, opening);
@@ -92,8 +91,13 @@ export class RouteView {
   async #openMap(place, opening) {
     if (this.#log) await this.#log.read();
     if (opening !== this.#opening) return;
-    await this.map.open(place, this.#log);
+    // Of some routes only the result is known.
+    await this.map.open(this.#detail.has_folder ? place : null, this.#log);
     if (opening !== this.#opening) return;
+    if (!this.#detail.videos.length) {
+      if (this.map.isEmpty) this.player.say("There is no video, and no file tells where the ego drove.");
+      else byId("screen-note").hidden = true;
+    }
     this.#showWay();
     this.#markMap();
   }
@@ -110,7 +114,10 @@ export class RouteView {
 
   /** Without a video, the map takes the screen. */
   #placeMap() {
-    const home = this.#detail.videos.length ? byId("map-panel") : byId("screen");
+    const hasVideo = this.#detail.videos.length > 0;
+    byId("clips").hidden = !hasVideo;
+    byId("route").classList.toggle("no-video", !hasVideo);
+    const home = hasVideo ? byId("map-panel") : byId("screen");
     const box = byId("map-box");
     if (box.parentElement === home) return;
     if (home === byId("screen")) home.append(box);

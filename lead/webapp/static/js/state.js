@@ -109,7 +109,7 @@ function query(patch = {}) {
 function read() {
   const parameters = new URLSearchParams(location.search);
   const text = (key) => parameters.get(key);
-  const number = (key) => (text(key) === null || !Number.isFinite(Number(text(key))) ? null : Number(text(key)));
+  const number = (key) => (!text(key) || !Number.isFinite(Number(text(key))) ? null : Number(text(key)));
   const oneOf = (key, choices) => (choices.includes(text(key)) ? text(key) : DEFAULTS[key]);
   return {
     ...DEFAULTS,
@@ -120,7 +120,7 @@ function read() {
     infraction: number("infraction"),
     time: number("time") === null ? null : Math.max(0, number("time")),
     speed: SPEEDS.includes(number("speed")) ? number("speed") : DEFAULTS.speed,
-    offset: text("offset") !== null && OFFSETS.includes(number("offset")) ? number("offset") : DEFAULTS.offset,
+    offset: OFFSETS.includes(number("offset")) ? number("offset") : DEFAULTS.offset,
     q: text("q") ?? "",
     only: text("only") === "1",
     kinds: (text("kinds") ?? "").split(",").filter((kind) => kind && (knownKinds === null || knownKinds.includes(kind))),
