@@ -84,7 +84,7 @@ class DriveProgress:
             count = len(result.task.route.scenarios)
             words = "scenario was" if count == 1 else "scenarios were"
             self.console.print(
-                f"route {result.task.name}: its {count} {words} ignored, this version has no scenario engine",
+                f"route {result.task.name}: its {count} {words} left out",
                 style="yellow",
                 highlight=False,
             )

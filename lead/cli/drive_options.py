@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 DEFAULT_TRAFFIC = 20
+"""Vehicles on routes that are neither of a benchmark nor have scenarios, unless another number is given."""
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Closed-loop settings (docs/configuration.md).")
@@ -20,7 +21,16 @@ Agent = Annotated[
     str | None, typer.Option(help="Agent by name, or a file with get_entry_point() [default: autopilot].")
 ]
 AgentConfig = Annotated[str | None, typer.Option(help="Text handed to the agent's setup().")]
-Traffic = Annotated[int, typer.Option(help="Number of background vehicles.", min=0)]
+Traffic = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of plain Traffic Manager vehicles [default: the leaderboard's traffic around the ego on routes "
+        f"of a benchmark and with scenarios, else {DEFAULT_TRAFFIC}].",
+        min=0,
+        show_default=False,
+    ),
+]
+Scenarios = Annotated[bool, typer.Option("--scenarios/--no-scenarios", help="Play the scenarios of the routes.")]
 Repetitions = Annotated[int, typer.Option(help="How often every route is driven, each with a seed.", min=1)]
 Timeout = Annotated[float, typer.Option(help="Longest wait for the simulator and for the agent, seconds.", min=1.0)]
 Retries = Annotated[int, typer.Option(help="How often a broken drive is repeated per route.", min=0)]

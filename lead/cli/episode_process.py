@@ -17,12 +17,18 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from lead.cli.drive_options import DEFAULT_TRAFFIC
 from lead.errors import LeadError
 from lead.evaluation.job import EpisodeJob, MessageChannel, run_to_json
 from lead.evaluation.status_board import Phase, StatusBoard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lead.evaluation.episode import Episode, EpisodeTick
+    from lead.evaluation.scenario_hooks import ScenarioEngine
+    from lead.routes.model import Route
+    from lead.scoring.profiles import BenchmarkProfile
     from lead.scoring.records import RouteRun
 
 PROGRESS_S, PROGRESS_TICKS = 0.5, 20
@@ -95,16 +101,18 @@ def _drive(job: EpisodeJob, channel: MessageChannel, board: StatusBoard) -> None
     (route,) = select_routes(read_routes(job.routes_file), [job.route_id])
     closed_loop = resolve_closed_loop(job.closed_loop)
     rules = profile(job.profile)
+    plain_traffic, engine = _choose_engine(job, route, rules)
     settings = EpisodeSettings(
         profile=rules,
         seed=job.seed,
-        traffic_count=job.traffic,
+        traffic_count=plain_traffic,
         repetition=job.repetition,
         agent_config=job.agent_config,
         artefact_dir=Path(job.artefact_dir),
         name=job.name,
         reload_world=job.reload_world,
         closed_loop=closed_loop,
+        engine=engine,
     )
     reporter = _Reporter(channel, board)
     session = SimulationSession(
@@ -127,6 +135,28 @@ def _drive(job: EpisodeJob, channel: MessageChannel, board: StatusBoard) -> None
     with session:
         episode.run()
         board.enter(Phase.CLEAN_UP)
+
+
+def _choose_engine(
+    job: EpisodeJob, route: Route, rules: BenchmarkProfile
+) -> tuple[int, Callable[[], ScenarioEngine] | None]:
+    """Choose who populates the roads.
+
+    Returns:
+        Number of vehicles in a drive without engine, and what makes the engine: it plays the route's scenarios amid
+        the traffic of the leaderboard, or amid plain vehicles if their number is given. Benchmarks have their traffic
+        on routes without scenarios, too.
+    """
+    is_bubble = job.traffic is None and (len(route.scenarios) > 0 or rules.route_count is not None)
+    if job.ignore_scenarios or not (route.scenarios or is_bubble):
+        return DEFAULT_TRAFFIC if job.traffic is None else job.traffic, None
+    from lead.scenarios.engine import Engine
+    from lead.scenarios.traffic.plain import make_plain_traffic
+
+    if job.traffic is None:
+        return 0, Engine
+    traffic = make_plain_traffic(job.traffic)
+    return 0, lambda: Engine(traffic)
 
 
 class _Reporter:

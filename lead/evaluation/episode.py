@@ -23,7 +23,7 @@ from lead.evaluation.criteria import CriteriaSet
 from lead.evaluation.observation import Observation, WorldObserver
 from lead.evaluation.parked_vehicles import ParkedVehicles, listed_slots
 from lead.evaluation.route_weather import RouteWeather
-from lead.evaluation.scenario_hooks import RunningScenario, ScenarioContext, ScenarioEngine
+from lead.evaluation.scenario_hooks import RunningScenario, ScenarioEngine
 from lead.evaluation.sensors.rig import SensorRig
 from lead.evaluation.sensors.validation import SensorsInvalidError, validate_sensors
 from lead.evaluation.status_board import Phase
@@ -33,6 +33,7 @@ from lead.routes.global_plan import gps_plan, world_plan
 from lead.routes.model import Route
 from lead.routes.planner import DenseRoute, RoutePlanner
 from lead.routes.scenarios import matched_scenarios
+from lead.scenarios.context import ScenarioContext
 from lead.scoring.penalties import EventType, RouteEvent
 from lead.scoring.profiles import BenchmarkProfile, profile
 from lead.scoring.records import AGENT_CRASHED, AGENT_SETUP_FAILED, SENSORS_INVALID, SIMULATION_CRASHED, RouteRun
@@ -58,7 +59,7 @@ class EpisodeSettings:
         name: Stem of their file names.
         reload_world: Load the town anew even if the simulator has it already.
         closed_loop: Weather override and recordings.
-        engine: Makes the scenario engine; None drives with the scenarios ignored.
+        engine: Makes the engine of scenarios and background traffic; None drives with the scenarios ignored.
     """
 
     profile: BenchmarkProfile = field(default_factory=lambda: profile("leaderboard"))
@@ -213,6 +214,7 @@ class Episode:
         self._criteria: CriteriaSet | None = None
         self._rig: SensorRig | None = None
         self._parked: ParkedVehicles | None = None
+        self._engine: ScenarioEngine | None = None
         self._time_s = 0.0
         self._way_m = 0.0
 
@@ -235,6 +237,7 @@ class Episode:
         self._wall_start_s = time.monotonic()
         try:
             failure = self._attempt()
+            self._close_engine()
             if self._criteria is not None:
                 self._criteria.finish()
             run = self._measure(failure, is_final=True)
@@ -296,13 +299,11 @@ class Episode:
         kept, dropped = matched_scenarios(self._route, stage.dense)
         for scenario in dropped:
             LOG.warning("scenario %s of route %s is not on the route and is dropped", scenario.name, self._route.id)
-        if not kept:
-            return None
+        if kept:
+            self.scenarios = "ignored" if self._settings.engine is None else "driven"
         if self._settings.engine is None:
-            self.scenarios = "ignored"
             return None
-        self.scenarios = "driven"
-        engine = self._settings.engine()
+        engine = self._engine = self._settings.engine()
         context = ScenarioContext(
             client=self._session.client,
             world=stage.world,
@@ -313,7 +314,7 @@ class Episode:
             scenarios=kept,
             criteria=stage.criteria,
             profile=self._settings.profile,
-            traffic_manager_port=self._session.traffic_manager.get_port(),
+            traffic_manager=lambda: self._session.traffic_manager,
             seed=self._settings.seed,
         )
         engine.start(context)
@@ -398,7 +399,7 @@ class Episode:
             self._enter(Phase.RECORDING)
             stage.ego.apply_control(control)
             if stage.engine is not None:
-                stage.engine.tick(observation)
+                stage.engine.tick(observation, control)
             if stage.parked is not None:
                 stage.parked.update(observation.ego.location, _claimed(stage.engine))
             criteria.update(observation)
@@ -452,6 +453,16 @@ class Episode:
 
     # -- after the drive -------------------------------------------------------------------------------------------
 
+    def _close_engine(self) -> None:
+        """End the scenarios: those under way may still report to the criteria, so this comes before the result."""
+        engine, self._engine = self._engine, None
+        if engine is None or not self._session.is_alive:
+            return
+        try:
+            engine.close()
+        except RuntimeError as error:
+            LOG.error("the scenarios of route %s could not be closed: %s", self._route.id, error)
+
     def _clean_up(self) -> None:
         """Release agent, observers and actors, whatever happened."""
         self._enter(Phase.RECORDING)
@@ -466,6 +477,7 @@ class Episode:
         except Exception:
             LOG.exception("the agent's destroy failed")
         self._enter(Phase.CLEAN_UP)
+        self._close_engine()
         if not self._session.is_alive:
             return
         try:

@@ -27,7 +27,7 @@ class EpisodeJob:
         port: RPC port of the simulator.
         traffic_manager_port: Port for the Traffic Manager.
         seed: Seed of traffic, sensors and the Traffic Manager.
-        traffic: Number of Traffic Manager vehicles.
+        traffic: Number of plain Traffic Manager vehicles; None takes the traffic of the benchmark.
         timeout_s: Longest wait for an answer of the simulator.
         artefact_dir: Folder for videos, logs and measurements of this route.
         name: Stem of the artefacts' file names.
@@ -36,7 +36,7 @@ class EpisodeJob:
         closed_loop: Overrides of the closed-loop configuration, ``key=value``.
         debug: Debug level handed to the agent.
         reload_world: Load the town anew even if the simulator has it already.
-        ignore_scenarios: Do not look at the route's scenarios.
+        ignore_scenarios: Drive without the route's scenarios.
     """
 
     routes_file: str
@@ -48,7 +48,7 @@ class EpisodeJob:
     port: int
     traffic_manager_port: int
     seed: int
-    traffic: int
+    traffic: int | None
     timeout_s: float
     artefact_dir: str
     name: str

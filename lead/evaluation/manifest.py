@@ -49,6 +49,7 @@ def manifest(
         "closed_loop": dict(closed_loop),
         "simulator": dict(simulator),
         "traffic": settings.traffic,
+        "scenarios": settings.scenarios,
         "timeout_s": settings.timeout_s,
         "retries": settings.retries,
         "routes": {str(path): sha256_of(path) for path in files},

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 REFRESH_TICKS = 20
 """The list of actors is read anew at least this often (and whenever the number of actors changes)."""
+SHOWN_HEIGHT_M = 50.0
+"""Pictures show what is at most so far above or below the ego: scenarios keep actors 100 m and more under the road."""
 BACKGROUND_ROLE = "background"
 """Role name of the traffic that the ego's speed is compared with."""
 
@@ -113,6 +115,12 @@ class Observation:
     ego: EgoState
     actors: NDArray[np.void]
     background_speed_mps: float | None = None
+
+    @property
+    def shown_actors(self) -> NDArray[np.void]:
+        """The actors that pictures and logs show: not those that scenarios still hide far below the road."""
+        shown: NDArray[np.void] = self.actors[np.abs(self.actors["z"] - self.ego.location[2]) < SHOWN_HEIGHT_M]
+        return shown
 
 
 @dataclass(frozen=True)

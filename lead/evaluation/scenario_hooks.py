@@ -16,40 +16,8 @@ from numpy.typing import NDArray
 
 from lead.evaluation.criteria import CriteriaSet
 from lead.evaluation.observation import Observation
-from lead.routes.model import Route, ScenarioConfig
-from lead.routes.planner import DenseRoute
-from lead.scoring.profiles import BenchmarkProfile
-
-
-@dataclass(frozen=True)
-class ScenarioContext:
-    """What an engine gets before the first tick.
-
-    Attributes:
-        client: The carla client, for batches.
-        world: The world.
-        map: Its map.
-        ego: The vehicle driven.
-        route: Route as written in the file.
-        dense: Dense route.
-        scenarios: Scenarios whose trigger lies on the dense route, in file order.
-        criteria: Criteria of the episode: scenarios report through it and use its switches.
-        profile: Rules of the benchmark.
-        traffic_manager_port: Port of the synchronous Traffic Manager.
-        seed: Seed of every random choice.
-    """
-
-    client: carla.Client
-    world: carla.World
-    map: carla.Map
-    ego: carla.Vehicle
-    route: Route
-    dense: DenseRoute
-    scenarios: Sequence[ScenarioConfig]
-    criteria: CriteriaSet
-    profile: BenchmarkProfile
-    traffic_manager_port: int
-    seed: int
+from lead.routes.model import Route
+from lead.scenarios.context import ScenarioContext
 
 
 class ScenarioEngine(Protocol):
@@ -62,8 +30,13 @@ class ScenarioEngine(Protocol):
     def start(self, context: ScenarioContext) -> None:
         """Build what is near the start; the world has not ticked since the ego was spawned."""
 
-    def tick(self, observation: Observation) -> None:
-        """Step all scenarios; called after the agent's control was applied and before the criteria."""
+    def tick(self, observation: Observation, control: carla.VehicleControl) -> None:
+        """Step all scenarios; called after the agent's control was applied and before the criteria.
+
+        Args:
+            observation: State of the world after the tick.
+            control: What the agent asked for, which a scenario may disturb.
+        """
 
     def close(self) -> None:
         """Destroy everything the engine spawned."""

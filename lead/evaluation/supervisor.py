@@ -54,7 +54,8 @@ class DriveSettings:
         agent_config: Text handed to its ``setup``.
         profile: Rules of the benchmark.
         folder: Output folder.
-        traffic: Number of Traffic Manager vehicles.
+        traffic: Number of plain Traffic Manager vehicles; None takes the traffic of the benchmark.
+        scenarios: Play the scenarios of the routes.
         timeout_s: Longest wait for an answer of the simulator, and for the agent.
         retries: How often an infrastructure failure is repeated per route.
         memory_bytes: Memory an episode process may use; 0 for no limit.
@@ -70,7 +71,8 @@ class DriveSettings:
     agent_config: str
     profile: BenchmarkProfile
     folder: Path
-    traffic: int = 0
+    traffic: int | None = None
+    scenarios: bool = True
     timeout_s: float = 180.0
     retries: int = MAX_RETRIES
     memory_bytes: int = 0
@@ -216,6 +218,7 @@ class Worker:
             traffic_manager_port=self._traffic_manager_port or free_port(1),
             seed=task.seed,
             traffic=settings.traffic,
+            ignore_scenarios=not settings.scenarios,
             timeout_s=settings.timeout_s,
             artefact_dir=str(settings.artefact_dir(task)),
             name=settings.artefact_name(task),

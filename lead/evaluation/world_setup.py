@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
 
 import carla
-import numpy as np
-from numpy.typing import NDArray
 
 from lead.errors import LeadError
 from lead.evaluation.tick_guard import TickGuard
 from lead.maps.towns import canonical_name
 from lead.routes.planner import DenseRoute
+from lead.scenarios.traffic.plain_cars import places_near, spawn_cars
 from lead.simulator.launch import (
     LOOPBACK,
     SimulatorProcess,
@@ -38,8 +37,6 @@ WORKER_THREADS = 8
 """Fewer than the number of listening sensors can dead-lock the client."""
 EGO_BLUEPRINT = "vehicle.lincoln.mkz_2020"
 EGO_SPAWN_HEIGHT_M = 0.5
-TRAFFIC_EGO_GAP_M = 12.0
-TRAFFIC_ROLE = "background"
 
 
 class SimulatorError(LeadError):
@@ -171,10 +168,7 @@ class SimulationSession:
         if self._original is None or not self.is_alive:
             return
         try:
-            if self._traffic_manager is not None:
-                self._traffic_manager.set_synchronous_mode(False)
-                self._traffic_manager.shut_down()
-                self._traffic_manager = None
+            self._stop_traffic_manager()
             self.client.get_world().apply_settings(self._original)
         except RuntimeError as failure:
             LOG.warning("the simulator's settings could not be restored: %s", failure)
@@ -203,12 +197,14 @@ class SimulationSession:
         Raises:
             SimulatorError: If the server does not know the town.
         """
-        self._map = None
+        if self._map is not None and canonical_name(str(self._map.name)) != canonical_name(town):
+            self._map = None
         current = map_answers(self.host, self.port, self._timeout_s)
         if reload or current is None or canonical_name(current) != canonical_name(town):
             known = sorted({canonical_name(name) for name in self.client.get_available_maps()})
             if canonical_name(town) not in known:
                 raise RoutePlaceError(f"the simulator has no map {town}; it knows {', '.join(known)}")
+            self._stop_traffic_manager()  # it would drive on the lanes of the old town
             self.world = self.client.load_world(town, reset_settings=False)
             _make_synchronous(self.world)
         if self._traffic_manager is not None:
@@ -216,6 +212,12 @@ class SimulationSession:
         self.tick()
         self.world.reset_all_traffic_lights()
         return self.world
+
+    def _stop_traffic_manager(self) -> None:
+        if self._traffic_manager is not None:
+            self._traffic_manager.set_synchronous_mode(False)
+            self._traffic_manager.shut_down()
+            self._traffic_manager = None
 
     def _is_listening(self) -> bool:
         return self._server.is_running if self._server is not None else port_is_open(self.host, self.port)
@@ -278,26 +280,10 @@ class ActorSet:
         """
         if not count:
             return 0
-        generator = random.Random(self._session.seed)
+        places = places_near(self._session.map, route)[:count]
         port = self._session.traffic_manager.get_port()
-        blueprints = [
-            blueprint
-            for blueprint in sorted(self._world.get_blueprint_library().filter("vehicle.*"), key=lambda b: str(b.id))
-            if blueprint.id != EGO_BLUEPRINT and _is_car(blueprint)
-        ]
-        commands = []
-        for pose in _spawn_points_near(self._session.map, route)[:count]:
-            blueprint = generator.choice(blueprints)
-            blueprint.set_attribute("role_name", TRAFFIC_ROLE)
-            if blueprint.has_attribute("color"):
-                colors = blueprint.get_attribute("color").recommended_values
-                if colors:
-                    blueprint.set_attribute("color", generator.choice(colors))
-            drive = carla.command.SetAutopilot(carla.command.FutureActor, True, port)
-            commands.append(carla.command.SpawnActor(blueprint, pose).then(drive))
-        # Ticking inside apply_batch_sync can dead-lock the client while sensors listen; the caller ticks.
-        responses = self._client.apply_batch_sync(commands, False)
-        return sum(not response.error for response in responses)
+        choose = random.Random(self._session.seed).choice
+        return len(spawn_cars(self._client, self._world, places, port, EGO_BLUEPRINT, choose))
 
     def destroy(self) -> None:
         """Stop the sensors, then destroy everything and let the simulator take note."""
@@ -319,25 +305,3 @@ def _make_synchronous(world: carla.World) -> None:
     settings.tile_stream_distance = TILE_DISTANCE_M
     settings.actor_active_distance = TILE_DISTANCE_M
     world.apply_settings(settings)
-
-
-def _is_car(blueprint: carla.ActorBlueprint) -> bool:
-    """Tell whether a blueprint is an ordinary car."""
-    if blueprint.has_attribute("special_type") and blueprint.get_attribute("special_type") == "emergency":
-        return False
-    if blueprint.has_attribute("base_type"):
-        return bool(blueprint.get_attribute("base_type") == "car")
-    return int(blueprint.get_attribute("number_of_wheels")) == 4
-
-
-def _spawn_points_near(carla_map: carla.Map, route: DenseRoute) -> Sequence[carla.Transform]:
-    """Return the map's spawn points, nearest to the route first, without those close to the ego."""
-    poses = carla_map.get_spawn_points()
-    places: NDArray[np.float64] = np.array([[p.location.x, p.location.y] for p in poses], dtype=np.float64).reshape(
-        -1, 2
-    )
-    samples = route.xyz[::10, :2]
-    to_route_m = np.array([np.min(np.hypot(*(samples - place).T)) for place in places])
-    to_ego_m = np.hypot(*(places - route.xyz[0, :2]).T)
-    order = np.argsort(to_route_m, kind="stable")
-    return [poses[index] for index in order if to_ego_m[index] > TRAFFIC_EGO_GAP_M]

@@ -59,10 +59,13 @@ class Parameter:
     Attributes:
         kind: How it is written.
         required: The class cannot be built without it.
+        default: Value that a class takes if a file gives none, as text; intervals as ``from..to``. None for required
+            parameters and for those that the class does not read.
     """
 
     kind: ParameterKind
     required: bool = False
+    default: str | None = None
 
 
 _KINDS: Mapping[str, ParameterKind] = {
@@ -80,44 +83,50 @@ _KINDS: Mapping[str, ParameterKind] = {
 }
 """Kinds by name; parameters that are not listed are numbers."""
 
-# One line per class: names, "!" for required ones, ":kind" where the name's usual kind does not hold. Parameters that
-# public files give although the class ignores them are listed, too: they are no mistake of the file's author.
-_OBSTACLE = "distance direction speed"
-_TWO_WAYS = "distance direction speed frequency front_vehicle_distance behind_vehicle_distance"
-_FLOW = "flow_speed source_dist_interval"
-_MERGE = "start_actor_flow! end_actor_flow! flow_speed source_dist_interval"
+# One line per class: names, "!" for required ones, ":kind" where the name's usual kind does not hold, "=default".
+# Parameters that public files give although the class ignores them are listed, too, without a default: they are no
+# mistake of the file's author.
+_OBSTACLE = "distance=120 direction=right speed=60"
+_SITE = "distance=100 direction=right speed=60"
+_OPPOSITE = "frequency=20..100"
+_FLOW = "flow_speed=20 source_dist_interval=25..50"
+_MERGE = "start_actor_flow! end_actor_flow! flow_speed=10 source_dist_interval=20..50"
 _LEADERBOARD = {
     "Accident": _OBSTACLE,
-    "AccidentTwoWays": _TWO_WAYS,
+    "AccidentTwoWays": f"{_OBSTACLE} {_OPPOSITE} front_vehicle_distance behind_vehicle_distance",
     "BlockedIntersection": "",
-    "ConstructionObstacle": _OBSTACLE,
-    "ConstructionObstacleTwoWays": _TWO_WAYS,
-    "ControlLoss": _OBSTACLE,
+    "ConstructionObstacle": _SITE,
+    "ConstructionObstacleTwoWays": f"{_SITE} {_OPPOSITE} front_vehicle_distance behind_vehicle_distance",
+    "ControlLoss": "distance direction speed",
     "CrossJunctionDefectTrafficLight": f"{_FLOW} traffic_direction!",
-    "CrossingBicycleFlow": f"{_FLOW} start_actor_flow! end_actor_flow",
-    "DynamicObjectCrossing": "distance direction crossing_angle blocker_model walker blocker_z",
+    "CrossingBicycleFlow": "flow_speed=10 source_dist_interval=20..50 start_actor_flow! end_actor_flow",
+    "DynamicObjectCrossing": (
+        "distance=12 direction=right crossing_angle=0 blocker_model=static.prop.vendingmachine walker blocker_z"
+    ),
     "EnterActorFlow": _MERGE,
     "EnterActorFlowV2": _MERGE,
     "HardBreakRoute": "",
-    "HazardAtSideLane": "distance speed bicycle_speed bicycle_drive_distance",
-    "HazardAtSideLaneTwoWays": "distance speed bicycle_speed bicycle_drive_distance frequency:number",
+    "HazardAtSideLane": "distance=100 speed=60 bicycle_speed=10 bicycle_drive_distance=50",
+    "HazardAtSideLaneTwoWays": (
+        "distance=100 speed=60 bicycle_speed=10 bicycle_drive_distance=50 frequency:number=100"
+    ),
     "HighwayCutIn": "other_actor_location! end_location",
     "HighwayExit": _MERGE,
     "InterurbanActorFlow": _MERGE,
     "InterurbanAdvancedActorFlow": f"{_MERGE} direction",
-    "InvadingTurn": "distance offset",
+    "InvadingTurn": "distance=100 offset=0.25",
     "MergerIntoSlowTraffic": _MERGE,
     "MergerIntoSlowTrafficV2": _MERGE,
     "NonSignalizedJunctionLeftTurn": _FLOW,
     "NonSignalizedJunctionLeftTurnEnterFlow": _FLOW,
     "NonSignalizedJunctionRightTurn": _FLOW,
-    "OppositeVehicleRunningRedLight": "direction:side_or_opposite",
-    "OppositeVehicleTakingPriority": "direction:side_or_opposite",
+    "OppositeVehicleRunningRedLight": "direction:side_or_opposite=right",
+    "OppositeVehicleTakingPriority": "direction:side_or_opposite=right",
     "ParkedObstacle": _OBSTACLE,
-    "ParkedObstacleTwoWays": "distance direction speed frequency",
-    "ParkingCrossingPedestrian": "distance direction crossing_angle walker offset_x",
-    "ParkingCutIn": "direction",
-    "ParkingExit": "front_vehicle_distance behind_vehicle_distance direction flow_distance speed",
+    "ParkedObstacleTwoWays": f"{_OBSTACLE} {_OPPOSITE}",
+    "ParkingCrossingPedestrian": "distance=12 direction=right crossing_angle=0 walker offset_x",
+    "ParkingCutIn": "direction=right",
+    "ParkingExit": ("front_vehicle_distance=20 behind_vehicle_distance=10 direction=right flow_distance=25 speed"),
     "PedestrianCrossing": "walker",
     "PriorityAtJunction": "",
     "RedLightWithoutLeadVehicle": _FLOW,
@@ -125,7 +134,7 @@ _LEADERBOARD = {
     "SignalizedJunctionLeftTurn": _FLOW,
     "SignalizedJunctionLeftTurnEnterFlow": _FLOW,
     "SignalizedJunctionRightTurn": _FLOW,
-    "StaticCutIn": _OBSTACLE,
+    "StaticCutIn": "distance=100 direction=right speed",
     "T_Junction": "",
     "VanillaNonSignalizedTurn": "",
     "VanillaNonSignalizedTurnEncounterStopsign": "",
@@ -134,10 +143,10 @@ _LEADERBOARD = {
     "VanillaSignalizedTurnEncounterGreenLightLong": "",
     "VanillaSignalizedTurnEncounterRedLight": "",
     "VanillaSignalizedTurnEncounterRedLightLong": "",
-    "VehicleOpensDoorTwoWays": "distance direction frequency speed",
+    "VehicleOpensDoorTwoWays": f"distance=50 direction=right {_OPPOSITE} speed",
     "VehicleTurningRoute": "",
     "VehicleTurningRoutePedestrian": "walker offset_y",
-    "YieldToEmergencyVehicle": "distance",
+    "YieldToEmergencyVehicle": "distance=140",
 }
 _FAIL2DRIVE = {
     "BadParkingObstacle": "vehicle x y yaw distance direction speed",
@@ -163,9 +172,12 @@ _FAIL2DRIVE = {
 def _parameters(text: str) -> Mapping[str, Parameter]:
     table = {}
     for word in text.split():
-        name, _, kind = word.rstrip("!").partition(":")
+        declared, _, default = word.partition("=")
+        name, _, kind = declared.rstrip("!").partition(":")
         usual = _KINDS.get(name, ParameterKind.NUMBER)
-        table[name] = Parameter(ParameterKind[kind.upper()] if kind else usual, word.endswith("!"))
+        table[name] = Parameter(
+            ParameterKind[kind.upper()] if kind else usual, declared.endswith("!"), default if default else None
+        )
     return MappingProxyType(table)
 
 

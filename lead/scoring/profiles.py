@@ -43,6 +43,7 @@ class BenchmarkProfile:
         dense_sensors: Permit semantic and depth cameras in the agent's rig (Fail2Drive).
         bench2drive_records: Add scenario name, weather id, save name and town to records.
         setup_failure_ends_run: An agent that cannot be set up ends the evaluation.
+        scenario_seed: Seed of the random choices of scenarios and background traffic; None takes the route's.
     """
 
     name: str
@@ -63,6 +64,7 @@ class BenchmarkProfile:
     dense_sensors: bool = False
     bench2drive_records: bool = False
     setup_failure_ends_run: bool = False
+    scenario_seed: int | None = 2000
 
     @property
     def key(self) -> str:
@@ -121,6 +123,7 @@ PROFILES: Mapping[str, BenchmarkProfile] = MappingProxyType(
                 sensor_timeout_s=300.0,
                 speed_limits="map",
                 dense_sensors=True,
+                scenario_seed=None,
             ),
         )
     }

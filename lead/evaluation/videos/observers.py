@@ -116,6 +116,6 @@ def _moment(tick: EpisodeTick) -> DriveMoment:
         driven_m=tick.meters_travelled,
         percent=tick.percent,
         penalty=tick.penalty,
-        actors=tick.observation.actors,
+        actors=tick.observation.shown_actors,
         view=tick.view,
     )

@@ -51,7 +51,7 @@ def scene_of(tick: EpisodeTick, lights: TrafficLights, hud: HudState | None = No
     ego = tick.observation.ego
     users = [
         (_USERS[ActorKind(int(row["kind"]))], Box(row["x"], row["y"], row["yaw"], row["extent_x"], row["extent_y"]))
-        for row in tick.observation.actors
+        for row in tick.observation.shown_actors
     ]
     return Scene(
         ego=Box(ego.location[0], ego.location[1], ego.yaw_rad, float(ego.extent[0]), float(ego.extent[1])),

@@ -1,0 +1,1 @@
+"""Scenario classes, one module per family; every module registers its classes when it is imported."""

@@ -1,0 +1,1 @@
+"""Atomic behaviours and conditions from which scenarios are put together (py-trees)."""
