@@ -124,6 +124,7 @@ def test_read_only_shows_clips_and_cuts_none(page, own_tree, start_dashboard):
     assert "clip" not in page.locator("#help-keys").inner_text()
 
 
+@pytest.mark.slow
 def test_an_mp4v_file_says_so_and_can_be_converted(page, tmp_path, start_dashboard):
     route = tmp_path / "own" / "route"
     route.mkdir(parents=True)

@@ -125,6 +125,7 @@ def test_driven_routes_are_found_by_scenario_class(page, driven_dashboard, drive
         assert page.locator(f"#filter-kinds [data-kind={chip}] b").inner_text() == str(count)
 
 
+@pytest.mark.slow
 def test_every_level_can_be_the_root(page, public_tree, start_dashboard):
     root, first = public_tree.root, public_tree.first
     open_page(page, start_dashboard(root).url)

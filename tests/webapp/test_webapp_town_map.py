@@ -222,6 +222,7 @@ def test_a_track_all_over_town_stays_small(town05):
     assert not any(ground.layers(ground.touched(wild[:0], wild[:0])).values())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("Town13" not in installed_towns(), reason="Town13 is not installed")
 def test_largest_town_is_not_drawn_as_a_whole(tmp_path, get_map):
     lanes = compile_map("Town13", read_opendrive("Town13")).lanes
