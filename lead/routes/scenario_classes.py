@@ -129,7 +129,7 @@ _LEADERBOARD = {
     "ParkingExit": ("front_vehicle_distance=20 behind_vehicle_distance=10 direction=right flow_distance=25 speed"),
     "PedestrianCrossing": "walker",
     "PriorityAtJunction": "",
-    "RedLightWithoutLeadVehicle": _FLOW,
+    "RedLightWithoutLeadVehicle": "flow_speed source_dist_interval",
     "SequentialLaneChange": "",
     "SignalizedJunctionLeftTurn": _FLOW,
     "SignalizedJunctionLeftTurnEnterFlow": _FLOW,
