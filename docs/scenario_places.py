@@ -137,7 +137,11 @@ PLACES: Mapping[str, Place] = {
         (775.0, 3919.7, 371.0),
         turn=RIGHT,
         after_m=45.0,
-        parameters={"start_actor_flow": (722.3, 3922.0, 371.0), "flow_speed": 6.0, "source_dist_interval": (20.0, 40.0)},
+        parameters={
+            "start_actor_flow": (722.3, 3922.0, 371.0),
+            "flow_speed": 6.0,
+            "source_dist_interval": (20.0, 40.0),
+        },
     ),
     "SignalizedJunctionLeftTurn": replace(_LIGHTS_LEFT, turn=LEFT, parameters=_FLOW),
     "SignalizedJunctionLeftTurnEnterFlow": replace(_LIGHTS_LEFT, turn=LEFT, parameters=_FLOW),
