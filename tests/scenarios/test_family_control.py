@@ -32,6 +32,7 @@ def side_m(carla_map, motion):
 # -- hard brake ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_cars_ahead_stop_for_ten_seconds(highway):
     session, trigger, places = highway
     done = drive(session, places, [scenario("HardBreakRoute", trigger)], ego=blind(8.0))

@@ -196,6 +196,7 @@ def test_car_from_the_ramp_meets_the_ego_and_cuts_in(town, ramp):
     assert EventType.COLLISION_VEHICLE not in done.event_types
 
 
+@pytest.mark.slow
 def test_ego_that_does_not_let_the_car_in_hits_it(town, ramp):
     trigger, places, other = ramp
     config = scenario("HighwayCutIn", trigger, other_actor_location=other.transform.location)

@@ -99,6 +99,7 @@ def test_bicycles_are_passed_on_the_lane_beside(highway):
     assert not done.events
 
 
+@pytest.mark.slow
 def test_bicycles_stand_after_their_way(highway):
     session, trigger, places = highway
     config = scenario("HazardAtSideLane", trigger, distance=100, bicycle_speed=15, bicycle_drive_distance=40)
@@ -190,6 +191,7 @@ def test_door_opens_before_the_ego_and_cars_follow(parking_street):
     assert not done.events
 
 
+@pytest.mark.slow
 def test_door_opens_at_ten_metres_if_the_ego_creeps(parking_street):
     session, trigger, places = parking_street
     config = scenario("VehicleOpensDoorTwoWays", trigger, distance=35)

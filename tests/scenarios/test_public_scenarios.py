@@ -13,6 +13,7 @@ pytestmark = pytest.mark.skipif(
 QUICK = ("Town02", "Town10HD")
 
 
+@pytest.mark.slow
 def test_scenarios_of_a_route_in_each_of_two_small_towns(caplog):
     caplog.set_level(logging.CRITICAL)
     items = [item for item in public_items() if item.rules == "bench2drive"]

@@ -266,6 +266,7 @@ def test_the_same_seed_gives_the_same_traffic(town):
     assert [kind for kind, *_ in drive(8)] != [kind for kind, *_ in first]
 
 
+@pytest.mark.slow
 def test_lane_changes_of_the_route_are_counted_while_a_lane_is_removed(town):
     session = town(TOWN)
     place = straight(session.map, 3, 3, 150.0)

@@ -49,6 +49,7 @@ def crossing(town):
 # -- junctions -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_scenarios_clear_a_junction_before_it_begins(crossing):
     crossing.stage.post(ChangeJunctionBehavior(source_percent=100.0))
     (first, *_) = crossing.state.coming
