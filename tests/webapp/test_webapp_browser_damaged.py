@@ -7,6 +7,8 @@ from browser_support import has_h264, open_page, wait_for
 from page_actions import STANDS, VIDEO, open_route, route_titles, texts
 from public_results import entry, record, result_file, write_json, write_numbered_video
 
+pytestmark = pytest.mark.slow
+
 NAMES = [
     "<script>window.bad=1<script>",
     "<img src=x onerror=window.bad=1>",
@@ -63,7 +65,6 @@ def test_odd_names_are_shown_as_text_and_can_be_opened(page, tmp_path, start_das
     )
 
 
-@pytest.mark.slow
 def test_broken_files_cost_only_themselves(page, driven_copy, start_dashboard):
     route = driven_copy.careless / "straight"
     log = (route / "drive_log.jsonl").read_text().splitlines()
@@ -105,7 +106,6 @@ def test_routes_known_from_results_only_can_be_opened(page, public_dashboard, pu
     page.locator("#map-fit").click()
 
 
-@pytest.mark.slow
 def test_a_server_that_is_gone_is_said(page, public_tree, start_dashboard, page_watch):
     page_watch.allow("ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|console warning")
     dashboard = start_dashboard(public_tree.second)

@@ -6,6 +6,8 @@ import pytest
 from browser_support import downloaded, open_page, wait_for, wait_until_ready
 from page_actions import PLAYS, VIDEO, address, enter, open_route, pressed, route_titles, texts, wait_for_frame
 
+pytestmark = pytest.mark.slow
+
 ROUTE = "RouteScenario_1711_rep0"
 
 

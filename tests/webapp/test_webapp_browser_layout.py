@@ -4,6 +4,8 @@ import pytest
 from browser_support import open_page, wait_for
 from page_actions import open_route, state_of
 
+pytestmark = pytest.mark.slow
+
 CONTRAST = """(selectors) => {
   const channels = (color) => {
     const probe = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });

@@ -11,6 +11,8 @@ from public_results import HEIGHT, WIDTH, entry, numbered_frame, record, result_
 
 from lead.visualization.video import VideoWriter
 
+pytestmark = pytest.mark.slow
+
 CAR = "Agent collided against object with type=vehicle.audi.tt and id=213 at (x=1.2, y=3.4, z=0.0)"
 LIGHT = "Agent ran a red light 1234 at (x=4.5, y=6.7, z=0.1)"
 
@@ -86,7 +88,6 @@ def finish(evaluation, route, score, **messages):
     )
 
 
-@pytest.mark.slow
 def test_routes_and_results_appear_and_the_focus_stays(page, evaluation, start_dashboard):
     open_page(page, start_dashboard(evaluation).link(dir="."))
     assert route_titles(page) == ["1"]
@@ -159,7 +160,6 @@ def test_an_open_route_grows_without_disturbing_what_plays(page, evaluation, sta
         route.writer.close()
 
 
-@pytest.mark.slow
 def test_a_replay_on_the_map_goes_on_as_the_drive_does(page, evaluation, start_dashboard):
     route = GrowingRoute(evaluation, "2", has_video=False)
     (route.folder / "drive_log.jsonl").rename(route.folder / "later")  # the log appears after the page was opened

@@ -17,6 +17,8 @@ from page_actions import (
     wait_for_place,
 )
 
+pytestmark = pytest.mark.slow
+
 SCALE = 5.0  # pixels per metre while it follows
 FIT_MARGIN_M = 40.0
 COUNT = """([name, tolerance]) => {

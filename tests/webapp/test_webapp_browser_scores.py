@@ -9,6 +9,8 @@ from browser_support import open_page, wait_for
 from driven_results import ROUTES
 from page_actions import address, route_titles, table, texts
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def scored(driven_results, tmp_path_factory):
