@@ -95,8 +95,8 @@ $(VENV)/.core.stamp: pyproject.toml | $(PY)
 	@touch $@
 
 $(VENV)/.dev.stamp: pyproject.toml | $(PY)
-	@echo "== installing LEAD with its development tools into $(VENV)"
-	@$(PY) -m pip install -qq --disable-pip-version-check -e '.[dev]'
+	@echo "== installing LEAD with its networks and development tools into $(VENV)"
+	@$(PY) -m pip install -qq --disable-pip-version-check -e '.[dev,models]'
 	@touch $@ $(VENV)/.core.stamp
 
 $(VENV_0915)/.stamp:

@@ -1,0 +1,1 @@
+"""From a checkpoint folder to predictions: loading, ensembles, fast execution, export."""

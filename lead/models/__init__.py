@@ -1,0 +1,1 @@
+"""Networks as plain ``torch.nn`` modules whose state dicts have the published names."""

@@ -1,0 +1,59 @@
+"""Losses of the planner, averaged over the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def waypoint_loss(
+    waypoints: Tensor, label: Tensor, headings: Tensor | None = None, heading_label: Tensor | None = None
+) -> Tensor:
+    """Mean absolute error of waypoints (B, n, 2), plus that of headings (B, n) where there are any."""
+    loss = (waypoints.float() - label.float()).abs().mean()
+    if headings is None:
+        return loss
+    assert heading_label is not None
+    return loss + (headings.float() - heading_label.float()).abs().mean()
+
+
+def path_loss(path: Tensor, label: Tensor) -> Tensor:
+    """Mean absolute error of all points (B, n, 2), plus that of the last point."""
+    error = (path.float() - label.float()).abs()
+    return error.mean() + error[:, -1].mean()
+
+
+def target_speed_loss(logits: Tensor, speed_mps: Tensor, brake: Tensor, bins_mps: Sequence[float]) -> Tensor:
+    """Cross-entropy with the two-hot label of the speed; arguments as those of :func:`two_hot`."""
+    return functional.cross_entropy(logits.float(), two_hot(speed_mps, brake, bins_mps))
+
+
+def two_hot(speed_mps: Tensor, brake: Tensor, bins_mps: Sequence[float]) -> Tensor:
+    """Share each speed between the two bins around it.
+
+    Args:
+        speed_mps: (B,) wanted speeds, at least 0.
+        brake: (B,) bool; a braking sample wants speed 0.
+        bins_mps: Speeds of the classes, growing from 0.
+
+    Returns:
+        (B, bins) float32; rows sum to 1.
+
+    Raises:
+        ValueError: If a speed is negative or no number.
+    """
+    bins = torch.tensor(bins_mps, dtype=torch.float32, device=speed_mps.device)
+    speed = torch.where(brake.bool(), 0.0, speed_mps.float())
+    if not bool((speed >= 0.0).all()):
+        raise ValueError("target speeds must be numbers of at least 0")
+    speed = speed.clamp(max=float(bins[-1]))
+    upper = torch.searchsorted(bins, speed, right=True).clamp(max=len(bins) - 1)
+    lower = upper - 1
+    share = (speed - bins[lower]) / (bins[upper] - bins[lower])
+    label = torch.zeros(len(speed), len(bins), device=speed.device)
+    label.scatter_(1, lower[:, None], (1.0 - share)[:, None])
+    label.scatter_(1, upper[:, None], share[:, None])
+    return label
