@@ -1,4 +1,4 @@
-"""``lead routes``: check route files, and download the public ones."""
+"""``lead routes``: check, make, draw and download route files."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 if TYPE_CHECKING:
     from lead.routes.lint import LintReport
+    from lead.routes.sampler.sampler import Outcome
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Check route files, and download the public ones.",
+    help="Check, make, draw and download route files.",
 )
 
 ALL = "all"
@@ -48,6 +49,38 @@ Sets: bench2drive, longest6, town13, fail2drive, training, all.
 Examples:
   lead routes download bench2drive
   lead routes download all --root ~/project --mirror http://files.example.org/routes
+"""
+SAMPLE_HELP = """Make route files of scenario classes on towns.
+
+Places are looked for on the lanes of each town, in an order that the seed decides; start, goal, parameters and weather
+are random. The same seed gives the same files. Where a class has no place on a town, or fewer than asked for, one
+sentence says why. Every route passes `lead routes lint`.
+
+Weather: random (two key frames, the default), presets (a random preset per route), or the name of a preset.
+
+\b
+Examples:
+  lead routes sample --town Town03 --scenario Accident --count 5 --seed 1
+  lead routes sample --town Town01,Town04 --scenario all --count 1 --out my_routes
+  lead routes sample --town all --scenario noScenario --count 2 --single-file free.xml --weather ClearNoon
+"""
+SUITE_HELP = """Make the project's own route suites anew: smoke, train, validation, heldout, or all.
+
+\b
+Examples:
+  lead routes suite smoke --force
+  lead routes suite all --out /tmp/suites
+"""
+SHOW_HELP = """Draw a route on the map of its town to a PNG file.
+
+Lanes, the route with its direction, start and goal, triggers of scenarios with their classes, the ends of flows, and a
+scale bar. Without --route, the first route of the file is drawn; --route all draws every one, to files
+named by their ids in the folder --out.
+
+\b
+Examples:
+  lead routes show data/routes/demo.xml
+  lead routes show longest6.xml --route 7 --out route7.png
 """
 
 
@@ -105,6 +138,92 @@ def download(
         parts = [f"{result.fetched} fetched", f"{result.kept} already there"]
         parts += [f"{result.replaced} replaced"] if result.replaced else []
         typer.echo(f"{name}: {', '.join(parts)}, in {result.folder} (licence {ROUTE_SETS[name].licence})")
+
+
+@app.command(help=SAMPLE_HELP)
+def sample(  # noqa: PLR0913 (typer: one parameter per option)
+    town: Annotated[str, typer.Option(metavar="NAME[,...]", help="Towns, or 'all' installed ones.")],
+    scenario: Annotated[
+        str, typer.Option(metavar="CLASS[,...]", help="Scenario classes, 'noScenario', or 'all' of them.")
+    ],
+    count: Annotated[int, typer.Option(metavar="N", help="Routes per class and town.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="S", help="Seed of everything that is drawn.")] = 0,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for one file per route.")] = Path("routes"),
+    single_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write all routes to one file instead.")
+    ] = None,
+    min_length: Annotated[float, typer.Option(metavar="M", help="Shortest route in metres.")] = 100.0,
+    max_length: Annotated[float, typer.Option(metavar="M", help="Longest route in metres.")] = 400.0,
+    weather: Annotated[str, typer.Option(metavar="NAME", help="random, presets, or a preset's name.")] = "random",
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Make routes, write them, and say where there are none."""
+    from lead.routes.sampler.run import Target, sample_towns, write_outcomes
+    from lead.routes.sampler.sampler import Wishes
+
+    wishes = Wishes(count, seed, (min_length, max_length), weather)
+    target = Target(out, single_file, force)
+    with _progress() as progress:
+        task = progress.add_task("sampling", total=None)
+        outcomes = list(sample_towns(town.split(","), scenario.split(","), wishes, _shower(progress, task)))
+    files = write_outcomes(outcomes, target)
+    for outcome in outcomes:
+        if outcome.reason is not None:
+            typer.echo(outcome.reason)
+    typer.echo(_sampled(outcomes, single_file or out))
+    if not files:
+        raise typer.Exit(1)
+
+
+@app.command(help=SUITE_HELP)
+def suite(
+    names: Annotated[list[str], typer.Argument(metavar="SUITE...", help="Suites, or 'all'.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the files.")] = Path("data/routes/suites"),
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+) -> None:
+    """Make suites one after the other."""
+    from lead.routes.sampler.suites import SUITES, find_suite, suite_routes
+    from lead.routes.sampler.writer import check_free, routes_xml, write_whole
+
+    suites = [find_suite(name) for name in (SUITES if ALL in names else dict.fromkeys(names))]
+    check_free([out / f"{each.name}.xml" for each in suites], force)
+    for each in suites:
+        with _progress() as progress:
+            routes = suite_routes(each, _shower(progress, progress.add_task(each.name, total=None)))
+        path = out / f"{each.name}.xml"
+        write_whole(path, routes_xml(routes, f"Made by `lead routes suite {each.name}`: {each.purpose}."))
+        typer.echo(f"{path}: {len(routes)} routes")
+
+
+@app.command(help=SHOW_HELP)
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Route file.")],
+    route: Annotated[str | None, typer.Option(metavar="ID", help="Id of the route, or 'all'.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="Picture; a folder for several. Default: beside the caller.")
+    ] = None,
+) -> None:
+    """Draw routes."""
+    from lead.evaluation.route_picture import write_pictures
+    from lead.routes.reader import read_routes, select_routes
+
+    routes = read_routes(file)
+    if route is None:
+        routes = routes[:1]
+    elif route != ALL:
+        routes = select_routes(routes, [route])
+    is_folder = route == ALL
+    target = out or (Path(f"{file.stem}_pictures") if is_folder else Path(f"{file.stem}_{routes[0].id}.png"))
+    for path in write_pictures(routes, target, is_folder=is_folder):
+        typer.echo(f"{path}")
+
+
+def _sampled(outcomes: list[Outcome], place: Path) -> str:
+    routes = [each for outcome in outcomes for each in outcome.routes]
+    kinds = len({outcome.kind for outcome in outcomes if outcome.routes})
+    towns = len({each.town for each in routes})
+    where = f" in {place}" if routes else ""
+    return f"{len(routes)} routes of {kinds} classes on {towns} towns{where}"
 
 
 def _shower(progress: Progress, task: TaskID) -> Callable[[str, int, int | None], None]:

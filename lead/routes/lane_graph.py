@@ -63,6 +63,14 @@ class LaneGraph:
         """Return all lanes in the order of the map's topology."""
         return list(self._start)
 
+    def successors(self, key: LaneKey) -> list[LaneKey]:
+        """Return the lanes into which a lane leads, in the order of the map's topology."""
+        return list(self._successors.get(key, ()))
+
+    def start_waypoint(self, key: LaneKey) -> carla.Waypoint:
+        """Return the way point at which traffic enters a lane."""
+        return self._start[key]
+
     def sample(self, key: LaneKey, step_m: float) -> list[carla.Waypoint]:
         """Return way points from the start to the end of a lane, evenly spaced by at most ``step_m``.
 
