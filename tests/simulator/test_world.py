@@ -337,6 +337,19 @@ def test_physics_off_freezes_and_constant_velocity_ignores_controls(town01: Worl
     assert np.linalg.norm((position(town01, car) - before)[:2]) == pytest.approx(7.0, abs=0.1)
 
 
+@pytest.mark.parametrize("type_id", [MKZ, "walker.pedestrian.0001", "static.prop.trafficcone01", "sensor.other.gnss"])
+def test_angles_beyond_half_a_turn_are_reported_as_the_server_names_them(town01: World, type_id: str) -> None:
+    location = np.array([100.0, 50.0, -100.0])
+    actor = town01.spawn(type_id, [], location, np.array([360.0, 270.0, -360.0]))
+    assert actor.table is not None
+    record = actor.table.records[actor.row]
+    assert record["rotation_deg"].tolist() == [0.0, -90.0, 0.0]
+    town01.set_pose(actor, location, np.array([359.0, -190.0, 180.0]))
+    town01.tick()
+    assert record["rotation_deg"] == pytest.approx([-1.0, 170.0, 180.0], abs=1e-4)
+    assert record["location"].tolist() == location.tolist()
+
+
 def test_a_prop_with_physics_falls_to_the_road_and_stays(town01: World) -> None:
     x, y, z = town01.town.spawn_points[0, :3]
     road = z - 0.5

@@ -31,7 +31,7 @@ class TrafficBubble:
     """
 
     def __init__(self, stage: Stage) -> None:
-        """Find the junctions of the route and spawn the first cars; the ego stands on a road."""
+        """Find the junctions of the route; no car is spawned before the first :meth:`tick`."""
         self._stage = stage
         stage.traffic_manager.global_percentage_speed_difference(0.0)
         cache = find_junctions(stage.map, stage.dense)
@@ -45,12 +45,18 @@ class TrafficBubble:
         self._junctions = JunctionMode(stage, self.fleet, self.route, self.state)
         self._junction_cars = JunctionCars(self.fleet, self.route, self.state, self._speeds)
         self._messages = Messages(stage, self.fleet, self.route, self.state, self._road)
-        self._road.start()
-        self._opposite.restart()
-        self._changes.restart()
+        self._has_started = False
 
     def tick(self) -> None:
-        """Step the traffic once; the order is part of the behaviour."""
+        """Step the traffic once; the order is part of the behaviour.
+
+        The first step spawns the first cars, so that they set off together with the ego, which stands on a road.
+        """
+        if not self._has_started:
+            self._has_started = True
+            self._road.start()
+            self._opposite.restart()
+            self._changes.restart()
         state = self.state
         lane_change = self.route.update(self._stage.ego_location)
         self.fleet.read()

@@ -66,17 +66,21 @@ class Fleet:
         return self._read
 
     def read(self) -> None:
-        """Take over where the cars are; forget those that the Traffic Manager removed."""
+        """Take over where the cars are; forget those that the Traffic Manager removed.
+
+        Cars that were spawned in this tick are in no snapshot yet and stay where they were put.
+        """
         snapshot = self._stage.world.get_snapshot()
         rows: list[Place] = []
         self._read = []
         for car in list(self._cars.values()):
             found = snapshot.find(car.number)
-            if found is None:
+            if found is not None:
+                location = found.get_transform().location
+                car.place = (location.x, location.y, location.z)
+            elif not self._stage.pool.is_new(car.actor):
                 self._forget(car)
                 continue
-            location = found.get_transform().location
-            car.place = (location.x, location.y, location.z)
             rows.append(car.place)
             self._read.append(car)
         self.places = np.array(rows, dtype=np.float64).reshape(-1, 3)

@@ -1,7 +1,8 @@
 """The lanes under all cars at once.
 
-Asking the client's map per car and tick would cost more than the rest of the engine. The lanes near the route are put
-into one tree instead; the nearest lane sample is what the map's way point would be, up to a metre along the lane.
+Asking the client's map per car and tick would cost more than the rest of the engine. The samples of the lanes near the
+route are put into one tree instead, and the nearest sample counts. Where a lane begins or ends, several have a sample;
+there the lane counts to whose stretch the car is nearest: a car at a stop line is not in the junction yet.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ REACH_M = 400.0
 """Lanes farther from the route are left out: no background car gets there."""
 _CELL_M = 50.0
 _MAX_OFFSET_M = 15.0
+_CANDIDATES = 8
+"""Samples looked at where a lane ends: several may begin there."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,11 @@ class LaneLookup:
         lanes = lanes[_is_near(np.stack([lanes["x"], lanes["y"]], axis=1), route_xyz)]
         if not len(lanes):
             raise ScenarioError(f"there is no driving lane within {REACH_M:.0f} m of the route")
-        self._tree = KDTree(np.stack([lanes["x"], lanes["y"], lanes["z"]], axis=1))
+        self._xyz = np.stack([lanes["x"], lanes["y"], lanes["z"]], axis=1)
+        self._tree = KDTree(self._xyz)
+        self._along, self._back_m, self._front_m = _stretches(lanes, self._xyz)
+        # Beyond the last sample stands for what is beside all lanes.
+        self._is_end = np.append((self._back_m == 0.0) | (self._front_m == 0.0), False)
         self._lanes = lanes
         self._facts: dict[int, LaneFacts] = {}
 
@@ -74,7 +81,20 @@ class LaneLookup:
         if not len(places):
             return []
         rows = np.asarray(self._tree.query(places, distance_upper_bound=_MAX_OFFSET_M)[1], dtype=np.int64)
+        doubtful = np.flatnonzero(self._is_end[rows])
+        if len(doubtful):
+            rows[doubtful] = self._nearest_stretches(places[doubtful])
         return [self._fact(row) for row in rows.tolist()]
+
+    def _nearest_stretches(self, places: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return the rows of the samples to whose stretches points are nearest; lanes are near all of them."""
+        near_m, rows = self._tree.query(places, k=_CANDIDATES, distance_upper_bound=_MAX_OFFSET_M)
+        rows = np.where(np.isfinite(near_m), rows, 0)
+        along_m = np.einsum("ijk,ijk->ij", places[:, None] - self._xyz[rows], self._along[rows])
+        within_m = np.clip(along_m, -self._back_m[rows], self._front_m[rows])
+        best = np.argmin(near_m**2 - along_m**2 + (along_m - within_m) ** 2, axis=1)
+        chosen: NDArray[np.int64] = rows[np.arange(len(rows)), best]
+        return chosen
 
     def _fact(self, row: int) -> LaneFacts:
         if row >= len(self._lanes):
@@ -85,6 +105,23 @@ class LaneLookup:
             key = LaneKey(int(lane["road_id"]), int(lane["lane_id"]))
             fact = self._facts[row] = LaneFacts(key, int(lane["junction_id"]), 2.0 * float(lane["half_width"]))
         return fact
+
+
+def _stretches(
+    lanes: NDArray[np.void], xyz: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return (n, 3) unit vectors along the lanes, and how far the stretch of every sample reaches back and ahead.
+
+    A stretch reaches half way to the next sample of its lane section, metres.
+    """
+    along = np.stack([np.cos(lanes["yaw"]), np.sin(lanes["yaw"]), lanes["grade"]], axis=1)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    is_same = np.all([lanes[name][1:] == lanes[name][:-1] for name in ("road_id", "section", "lane_id")], axis=0)
+    half_m = 0.5 * is_same * np.linalg.norm(np.diff(xyz, axis=0), axis=1)
+    before_m, after_m = np.append(0.0, half_m), np.append(half_m, 0.0)
+    # Lanes with positive ids are driven against the order of their samples.
+    is_forward = lanes["lane_id"] < 0
+    return along, np.where(is_forward, before_m, after_m), np.where(is_forward, after_m, before_m)
 
 
 def _is_near(places: NDArray[np.float64], route_xyz: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -26,7 +26,7 @@ class Speeds:
 
     def update_limit(self) -> None:
         """Take the ego's speed limit as the reference of this tick."""
-        self._limit_kmh = float(self._stage.ego.get_speed_limit())
+        self._limit_kmh = self._stage.ego_limit_kmh
 
     def update_road(self) -> None:
         """Set the speed of all cars on the ego's road but those that a message stopped."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.geometry.frames import compose
+from lead.geometry.frames import compose, wrap_deg
 from lead.maps.compiled import CompiledMap
 from lead.maps.layout import SignalKind
 from lead.simulator.rendering.options import RenderOptions
@@ -96,6 +96,7 @@ class World:
         version: CARLA version whose blueprints and wire types are served, "0.9.15" or "0.9.16".
         seed: Seed of every random generator in the world (sensor noise).
         render_options: How cameras and ray sensors are rendered; nothing is rendered before one listens.
+        fail2drive_assets: Whether clients can also spawn Fail2Drive's animals and plates.
     """
 
     town: CompiledMap
@@ -103,9 +104,10 @@ class World:
     seed: int = 0
     settings: EpisodeSettings = field(default_factory=EpisodeSettings)
     render_options: RenderOptions = field(default_factory=RenderOptions.from_environment)
+    fail2drive_assets: bool = False
 
     def __post_init__(self) -> None:
-        self.library = BlueprintLibrary(self.version)
+        self.library = BlueprintLibrary(self.version, fail2drive_assets=self.fail2drive_assets)
         self._counters = _Counters()
         self.load(self.town)
 
@@ -314,6 +316,7 @@ class World:
         actor.attribute_rows = self.library.attribute_rows(blueprint.id, values)
         actor.extent, actor.box_center, actor.semantic_tag = body_of(blueprint, values)
         actor.vehicle = blueprint.physics
+        rotation_deg = _within_a_turn(rotation_deg)
         if kind == ActorKind.VEHICLE:
             self.fleet.insert(actor, location, rotation_deg)
         elif kind == ActorKind.WALKER:
@@ -364,6 +367,8 @@ class World:
 
     def set_pose(self, actor: Actor, location: Array, rotation_deg: Array | None) -> None:
         """Teleport an actor; an attached one is moved within its parent's frame. None keeps the rotation."""
+        if rotation_deg is not None:
+            rotation_deg = _within_a_turn(rotation_deg)
         if actor.parent_id and actor.table is self.props.table:
             actor.relative_location = tuple(location.tolist())
             if rotation_deg is not None:
@@ -438,6 +443,11 @@ class World:
             pack_event: Writes the body of an event (collision, obstacle), which names actors.
         """
         return self.sensors.measure(wanted, pack_event)
+
+
+def _within_a_turn(rotation_deg: Array) -> Array:
+    """Name a rotation as the server does, by angles of half a turn at most: way points have pitches of 360."""
+    return np.where(np.abs(rotation_deg) > 180.0, wrap_deg(rotation_deg), rotation_deg)
 
 
 def _level_boxes(scene: Level) -> LevelBoxes:
