@@ -38,6 +38,9 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     synchronous: Annotated[
         bool, typer.Option("--synchronous", help="Let no time pass before a client ticks: runs repeat exactly.")
     ] = False,
+    fail2drive_assets: Annotated[
+        bool, typer.Option("--fail2drive-assets", help="Offer Fail2Drive's animals and plates as well.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log what clients do wrong.")] = False,
 ) -> None:
     """Serve a town to CARLA clients until interrupted.
@@ -63,7 +66,14 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     usual = RenderOptions.from_environment()
     options = RenderOptions(render_backend or usual.backend, render_threads or usual.threads, antialias)
     settings = EpisodeSettings(synchronous=synchronous, fixed_delta_s=DEFAULT_STEP_S if synchronous else None)
-    world = World(load_town(town), version=version, seed=seed, settings=settings, render_options=options)
+    world = World(
+        load_town(town),
+        version=version,
+        seed=seed,
+        settings=settings,
+        render_options=options,
+        fail2drive_assets=fail2drive_assets,
+    )
     if not kernels_are_compiled(options):
         typer.echo("compiling the rendering kernels; this happens once and takes a few seconds")
         compile_kernels(options)

@@ -18,6 +18,7 @@ import carla
 import numpy as np
 
 from lead.config.closed_loop import ClosedLoopConfig
+from lead.errors import LeadError
 from lead.evaluation.agent import AutonomousAgent, PrivilegedAgent, PrivilegedContext, ScenarioAwareAgent
 from lead.evaluation.criteria import CriteriaSet
 from lead.evaluation.observation import Observation, WorldObserver
@@ -174,6 +175,7 @@ class Episode:
     Attributes:
         sensor_types: Blueprint ids of the agent's sensors, known after its set-up.
         scenarios: "none", "driven" or "ignored", known once the route was traced.
+        explanation: Sentence in which the agent itself said why it could not go on, else empty.
     """
 
     def __init__(
@@ -199,6 +201,7 @@ class Episode:
         """
         self.sensor_types: tuple[str, ...] = ()
         self.scenarios = "none"
+        self.explanation = ""
         self._session = session
         self._route = route
         self._make_agent = agent
@@ -304,6 +307,7 @@ class Episode:
         if self._settings.engine is None:
             return None
         engine = self._engine = self._settings.engine()
+        limits = stage.criteria.speed_limits
         context = ScenarioContext(
             client=self._session.client,
             world=stage.world,
@@ -316,6 +320,7 @@ class Episode:
             profile=self._settings.profile,
             traffic_manager=lambda: self._session.traffic_manager,
             seed=self._settings.seed,
+            limit_at_kmh=None if limits is None else limits.at,
         )
         engine.start(context)
         return engine
@@ -329,6 +334,7 @@ class Episode:
             agent = self._agent = self._make_agent()
             agent.plan_spacing_m = profile.plan_spacing_m
             agent.hero_actor = stage.ego
+            agent.closed_loop = self._settings.closed_loop
             agent.set_global_plan(gps_plan(dense, every, opendrive), world_plan(dense, every))
             agent.setup(self._settings.agent_config)
             specs = agent.sensors()
@@ -448,7 +454,11 @@ class Episode:
         except (Exception, SystemExit) as error:
             if not self._session.is_alive:
                 raise RuntimeError(f"the simulator stopped answering: {error}") from error
-            LOG.exception("%s", reason)
+            if isinstance(error, LeadError):
+                self.explanation = str(error)
+                LOG.error("%s: %s", reason, error)
+            else:
+                LOG.exception("%s", reason)
             raise _AbortError(reason) from error
 
     # -- after the drive -------------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ class SimulatorChoice:
         restart_every: A CARLA binary is started anew after this many routes; 0 never.
         timeout_s: Longest wait for an answer.
         carla_version: Version an embedded simulator speaks; None takes the installed client's.
+        fail2drive_assets: Whether an embedded simulator offers Fail2Drive's animals and plates.
     """
 
     kind: SimulatorKind
@@ -81,6 +82,7 @@ class SimulatorChoice:
     restart_every: int = 25
     timeout_s: float = 180.0
     carla_version: str | None = None
+    fail2drive_assets: bool = False
 
 
 class SimulatorHost(ABC):
@@ -197,7 +199,14 @@ class EmbeddedHost(_OwnHost):
 
     def _make(self, town: str) -> SimulatorProcess:
         choice = self._choice
-        return EmbeddedServer(self.port, town, choice.carla_version, choice.seed, synchronous=True)
+        return EmbeddedServer(
+            self.port,
+            town,
+            choice.carla_version,
+            choice.seed,
+            synchronous=True,
+            fail2drive_assets=choice.fail2drive_assets,
+        )
 
     def finish(self, *, is_healthy: bool) -> None:
         """Stop the simulator: the next route gets a fresh one."""

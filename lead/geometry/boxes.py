@@ -1,7 +1,7 @@
 """Oriented boxes in batches: corners, overlaps with their separation vectors, and rays.
 
-Boxes stand upright (yaw only). The overlap test works on their footprints, which is what vehicle collisions
-need; rays are cast in three dimensions.
+Boxes stand upright (yaw only); :func:`leaning_half_sizes` gives such a box round one that leans. The overlap test works
+on their footprints, which is what vehicle collisions need; rays are cast in three dimensions.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from lead.geometry.frames import rotation_matrices
 
 _SWEEP_TOLERANCE_M = 1e-3
 _MAX_SWEEP_STEPS = 128
@@ -37,6 +39,18 @@ def box_axes(yaw_rad: ArrayLike) -> NDArray[np.float64]:
     yaw = np.asarray(yaw_rad, dtype=np.float64)
     cos, sin = np.cos(yaw), np.sin(yaw)
     return np.stack([np.stack([cos, sin], axis=-1), np.stack([-sin, cos], axis=-1)], axis=-2)
+
+
+def leaning_half_sizes(half: ArrayLike, pitch_deg: ArrayLike, roll_deg: ArrayLike) -> NDArray[np.float64]:
+    """Half sizes of the upright boxes round boxes that lean: float64 (..., 3), exact for quarter turns.
+
+    Args:
+        half: float (..., 3) half sizes of the boxes in their own frames, metres.
+        pitch_deg: float (...,) pitch.
+        roll_deg: float (...,) roll.
+    """
+    turn = np.abs(rotation_matrices(pitch_deg, 0.0, roll_deg))
+    return np.asarray((turn @ np.asarray(half, dtype=np.float64)[..., None])[..., 0])
 
 
 def box_corners(center: ArrayLike, yaw_rad: ArrayLike, half: ArrayLike) -> NDArray[np.float64]:

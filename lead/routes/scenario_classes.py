@@ -148,25 +148,33 @@ _LEADERBOARD = {
     "VehicleTurningRoutePedestrian": "walker offset_y",
     "YieldToEmergencyVehicle": "distance=140",
 }
+_BAD_PARKING = "vehicle x=0 y=1.5 yaw=0 distance=120 direction=right"
+_PERMUTED = (
+    "warning_sign=static.prop.trafficwarning debris=static.prop.dirtdebris02 cones=1111111 distance=100 direction=right"
+)
+_CUSTOM = "objects! distance=100 direction=right"
 _FAIL2DRIVE = {
-    "BadParkingObstacle": "vehicle x y yaw distance direction speed",
-    "BadParkingObstacleTwoWays": "vehicle x y yaw distance direction speed frequency",
-    "ConstructionObstacleOppositeLane": "distance direction",
-    "ConstructionObstaclePedestrian": "pedestrian distance direction speed",
-    "ConstructionObstacleRightLane": "distance direction y_offset frequency speed",
-    "CustomObstacle": "objects! distance direction speed",
-    "CustomObstacleTwoWays": "objects! distance direction speed frequency",
+    "BadParkingObstacle": f"{_BAD_PARKING} speed=60",
+    "BadParkingObstacleTwoWays": f"{_BAD_PARKING} {_OPPOSITE} speed",
+    "ConstructionObstacleOppositeLane": "distance=100 direction=right",
+    "ConstructionObstaclePedestrian": "pedestrian=walker.pedestrian.0030 distance=100 direction=right speed",
+    "ConstructionObstacleRightLane": "distance=100 direction=right y_offset=0 frequency speed",
+    "CustomObstacle": f"{_CUSTOM} speed=60",
+    "CustomObstacleTwoWays": f"{_CUSTOM} {_OPPOSITE} speed",
     "HardBrakeNoLights": "",
-    "ImageOnObject": "prop image distance offset_x offset_y offset_z direction",
-    "NormalVehicleRunningRedLight": "direction vehicle",
-    "NormalVehicleTakingPriority": "direction vehicle",
-    "ObscuredStopSign": "prop offset_y offset_z",
-    "PedestrianCrowd": "pedestrian_center pedestrian_radius pedestrians side",
-    "PedestriansOnRoad": "pedestrians:free! distance walker_duration walker_speed",
-    "PermutedConstructionObstacle": "warning_sign debris cones distance direction speed",
-    "PermutedConstructionObstacleTwoWays": "warning_sign debris cones distance direction speed frequency",
-    "RoadBlocked": "objects! distance wait",
+    "ImageOnObject": (
+        "prop=static.prop.advertisement image=static.prop.barrel distance=10 offset_x=0 offset_y=0 offset_z=0 direction"
+    ),
+    "NormalVehicleRunningRedLight": "direction:side_or_opposite=right vehicle",
+    "NormalVehicleTakingPriority": "direction:side_or_opposite=right vehicle",
+    "ObscuredStopSign": "prop=static.prop.barrel offset_y=0 offset_z=0",
+    "PedestrianCrowd": "pedestrian_center=40 pedestrian_radius=20 pedestrians=20 side=right",
+    "PedestriansOnRoad": "pedestrians:free distance=20 walker_duration=20 walker_speed=2",
+    "PermutedConstructionObstacle": f"{_PERMUTED} speed=60",
+    "PermutedConstructionObstacleTwoWays": f"{_PERMUTED} {_OPPOSITE} speed",
+    "RoadBlocked": "objects! distance=100 wait=60",
 }
+"""Classes that only Fail2Drive's scenario runner has."""
 
 
 def _parameters(text: str) -> Mapping[str, Parameter]:
@@ -185,5 +193,3 @@ SCENARIO_CLASSES: Mapping[str, Mapping[str, Parameter]] = MappingProxyType(
     {name: _parameters(text) for name, text in {**_LEADERBOARD, **_FAIL2DRIVE}.items()}
 )
 """Parameters by name, by scenario class."""
-
-"""Classes that only Fail2Drive's scenario runner has."""

@@ -71,6 +71,10 @@ class ScenarioParameters:
         x, y, z = (self._number(name, self._attribute(name, axis, None)) for axis in ("x", "y", "z"))
         return x, y, z
 
+    def words(self, name: str) -> list[str]:
+        """Return all attributes of a parameter whose attributes are free, in the order of the file; may be empty."""
+        return list(self.given.get(name, {}).values())
+
     def _default(self, name: str) -> str | None:
         if name not in self.schema:
             raise RouteError(f"the class of scenario {self.scenario} has no parameter {name}")

@@ -81,6 +81,14 @@ class ActorPool:
         self._fresh: dict[int, carla.Transform] = {}
         self._doomed: list[int] = []
 
+    def offers(self, pattern: str) -> bool:
+        """Tell whether the simulator has a blueprint of an id or pattern."""
+        return bool(self._matching(ActorModel(pattern)))
+
+    def models(self, pattern: str) -> list[carla.ActorBlueprint]:
+        """Return all blueprints of a pattern, for choices that no :class:`ActorModel` describes."""
+        return list(self._matching(ActorModel(pattern)))
+
     def blueprint(self, model: ActorModel) -> carla.ActorBlueprint:
         """Draw a blueprint: one draw for the blueprint, one for its colour.
 

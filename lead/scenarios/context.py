@@ -86,6 +86,8 @@ class ScenarioContext:
         traffic_manager: Gives the synchronous Traffic Manager; starts it when it is first asked for, which slows every
             tick down.
         seed: Seed of every random choice that the benchmark does not fix.
+        limit_at_kmh: Gives the speed limit of a (3,) place where the benchmark has a table of them (Fail2Drive); None
+            asks the ego vehicle.
     """
 
     client: carla.Client
@@ -99,3 +101,4 @@ class ScenarioContext:
     profile: BenchmarkProfile
     traffic_manager: Callable[[], carla.TrafficManager]
     seed: int
+    limit_at_kmh: Callable[[NDArray[np.float64]], float] | None = None

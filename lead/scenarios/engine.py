@@ -164,7 +164,8 @@ class Engine:
             if scenario is not None:
                 scenario.close()
             return
-        self.stage.active.add(scenario.record)
+        if scenario.is_shown:
+            self.stage.active.add(scenario.record)
         self._running.append(running)
 
     def _check_triggers(self) -> None:

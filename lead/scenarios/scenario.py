@@ -32,7 +32,10 @@ class Scenario(abc.ABC):
         actors: Everything the scenario spawned; destroyed when it ends.
         claimed: Places that must be free of parked vehicles.
         record: Privileged view of the scenario.
+        is_shown: Experts see the record; some of Fail2Drive's scenarios leave them in the dark.
     """
+
+    is_shown: bool = True
 
     def __init__(self, stage: Stage, config: ScenarioConfig, number: int) -> None:
         """Take the scenario's place; nothing is spawned before :meth:`build`.

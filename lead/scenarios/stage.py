@@ -14,6 +14,7 @@ from lead.routes.planner import DenseRoute
 from lead.scenarios.active import ActiveScenarios
 from lead.scenarios.actor_pool import ActorPool
 from lead.scenarios.context import CriteriaSwitches, ScenarioContext, WorldView
+from lead.scenarios.held_lights import HeldLights
 from lead.scenarios.messages import Mailbox, TrafficMessage
 from lead.scenarios.surroundings import Surroundings
 from lead.scoring.profiles import BenchmarkProfile
@@ -35,6 +36,7 @@ class Stage:
         rng: The one source of random numbers of scenarios and background traffic.
         pool: Actors of scenarios and background traffic.
         surroundings: Vehicles and lights near an actor.
+        lights: Traffic lights that scenarios hold.
         mailbox: Messages to the background traffic.
         active: Records of the scenarios that exist.
         frame: Simulator frame of the last tick.
@@ -58,6 +60,7 @@ class Stage:
         self._find_traffic_manager = context.traffic_manager
         self.pool = ActorPool(context.client, context.world, self.rng, self._traffic_manager_port)
         self.surroundings = Surroundings(context.world, context.map, self.pool, lambda: self.ego)
+        self.lights = HeldLights()
         self.mailbox = Mailbox()
         self.active = ActiveScenarios(self.pool, lambda: self.ego_location)
         self.frame = 0
@@ -66,6 +69,7 @@ class Stage:
         self.control = carla.VehicleControl()
         self._ego_pose: carla.Transform = context.ego.get_transform()
         self._ego_waypoint: carla.Waypoint | None = None
+        self._limit_at_kmh = context.limit_at_kmh
         self._pauses = 0
 
     @property
@@ -89,6 +93,14 @@ class Stage:
         if self._ego_waypoint is None:
             self._ego_waypoint = self.map.get_waypoint(self.ego_location)
         return self._ego_waypoint
+
+    @property
+    def ego_limit_kmh(self) -> float:
+        """Speed limit where the ego is, from the source that the benchmark names."""
+        if self._limit_at_kmh is None:
+            return float(self.ego.get_speed_limit())
+        place = self.ego_location
+        return self._limit_at_kmh(np.array([place.x, place.y, place.z], dtype=np.float64))
 
     def post(self, message: TrafficMessage) -> None:
         """Send a message to the background traffic, which reads it at the next tick."""

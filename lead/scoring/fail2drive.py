@@ -16,7 +16,7 @@ from types import MappingProxyType
 from lead.scoring.penalties import EventType
 from lead.scoring.records import AGENT_SETUP_FAILED, INFRACTION_KEYS
 from lead.scoring.results import RouteResult
-from lead.scoring.schema import ResultError
+from lead.scoring.schema import ResultError, plain_id
 
 BASE = "Base"
 GENERALIZATION = "Generalization"
@@ -59,7 +59,7 @@ GROUP_OF: Mapping[str, str] = MappingProxyType({name: group for group, names in 
 TOLERATED = frozenset(
     INFRACTION_KEYS[kind] for kind in (EventType.MIN_SPEED_INFRACTION, EventType.OUTSIDE_ROUTE_LANES_INFRACTION)
 )
-_FILE_NAME = re.compile(rf"(?P<split>{BASE}|{GENERALIZATION})_(?P<scenario>[A-Za-z]+)_(?P<id>\d+)(?:\.xml)?$")
+_FILE_NAME = re.compile(rf"(?P<split>{BASE}|{GENERALIZATION})_(?P<scenario>[A-Za-z]+)_(?P<id>[0-9]+)(?:\.xml)?$")
 
 
 @dataclass(frozen=True)
@@ -179,11 +179,6 @@ def collect_rows(routes: Sequence[Fail2DriveRoute], results: Iterable[RouteResul
             else:
                 rows.append(_row(seed, route, own))
     return Rows(rows, missing, unknown, dropped)
-
-
-def plain_id(route_id: str) -> str:
-    """Return an id without leading zeros: files are numbered 0087 where their routes have the id 87."""
-    return str(int(route_id)) if route_id.isdigit() else route_id
 
 
 def _row(seed: str, route: Fail2DriveRoute, result: RouteResult) -> Row:

@@ -23,7 +23,7 @@ from lead.scoring.records import (
     SIMULATION_CRASHED,
     RouteRecord,
 )
-from lead.scoring.schema import ResultError, read_json, record_from_json, records_of, split_route_id
+from lead.scoring.schema import ResultError, plain_id, read_json, record_from_json, records_of, split_route_id
 
 MERGED_NAME = "merged.json"
 FAIL2DRIVE_FOLDERS = ("res", "results")
@@ -183,7 +183,7 @@ class _Collector:
         route_id, repetition = split_route_id(record.route_id, where)
         if id_from_name:
             name = path.name.removesuffix(FAIL2DRIVE_SUFFIX)
-            route_id, repetition = str(int(name)) if name.isdigit() else name, 0
+            route_id, repetition = plain_id(name), 0
         provenance = _provenance(data, record.route_id, str(path))
         parts = (run, f"rep{repetition}" if repetition or not run else "")
         return RouteResult(route_id, "/".join(filter(None, parts)), record, path, provenance)

@@ -15,7 +15,9 @@ from lead.scoring.records import ALL_INFRACTION_KEYS, MIN_SPEED_KEY, OUTSIDE_LAN
 SCORES = ("score_route", "score_penalty", "score_composed")
 META = ("route_length", "duration_game", "duration_system")
 LARGEST_NUMBER = 1e12
-_ROUTE_ID = re.compile(r"RouteScenario_(?P<id>.+?)(?:_rep(?P<repetition>\d+))?$")
+MOST_DIGITS = 9
+"""Of the number of a repetition; Python refuses to read some thousands."""
+_ROUTE_ID = re.compile(r"RouteScenario_(?P<id>.+?)(?:_rep(?P<repetition>[0-9]+))?$")
 
 
 class ResultError(LeadError):
@@ -96,12 +98,23 @@ def split_route_id(route_id: str, where: str) -> tuple[str, int]:
     """Split ``RouteScenario_<id>_rep<k>`` into id and repetition (0 if the text has none).
 
     Raises:
-        ResultError: If the text has another form.
+        ResultError: If the text has another form, or no repetition can have the number.
     """
     match = _ROUTE_ID.match(route_id)
     if match is None:
         raise ResultError(f"{where}.route_id is {route_id!r}, not RouteScenario_<id>_rep<number>")
-    return match["id"], int(match["repetition"] or 0)
+    repetition = match["repetition"] or "0"
+    if len(repetition) > MOST_DIGITS:
+        raise ResultError(f"{where}.route_id names a repetition with {len(repetition)} digits")
+    return match["id"], int(repetition)
+
+
+def plain_id(route_id: str) -> str:
+    """Return an id without leading zeros: Fail2Drive's files are numbered 0087 where their routes have the id 87.
+
+    Only texts of the digits 0 to 9 are numbers, of whatever length; other ids stay as they are.
+    """
+    return route_id.lstrip("0") or "0" if route_id.isascii() and route_id.isdigit() else route_id
 
 
 def _text(data: Mapping[str, Any], key: str, where: str) -> str:

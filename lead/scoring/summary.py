@@ -15,13 +15,13 @@ from typing import Any
 from lead.scoring.bench2drive.merge import is_success
 from lead.scoring.endpoint import INFRACTION_LABELS
 from lead.scoring.expected import ExpectedRoute
-from lead.scoring.fail2drive import plain_id, route_from_name
+from lead.scoring.fail2drive import route_from_name
 from lead.scoring.intervals import Estimate, estimate
 from lead.scoring.messages import outside_metres
 from lead.scoring.profiles import PROFILES, BenchmarkProfile
 from lead.scoring.records import OUTSIDE_LANES_KEY, driven_km
 from lead.scoring.results import Results, RouteResult
-from lead.scoring.schema import ResultError
+from lead.scoring.schema import ResultError, plain_id
 from lead.scoring.tables import Cell, Table
 
 MEASURES: Mapping[str, Callable[[RouteResult], float]] = {

@@ -49,6 +49,7 @@ class EmbeddedServer(SimulatorProcess):
         seed: int = 0,
         *,
         synchronous: bool = False,
+        fail2drive_assets: bool = False,
         startup_timeout_s: float = 120.0,
         log_path: Path | None = None,
     ) -> None:
@@ -60,6 +61,7 @@ class EmbeddedServer(SimulatorProcess):
             carla_version: Protocol version to speak; None means the version of the installed carla wheel.
             seed: Seed of the simulation.
             synchronous: Let no time pass before a client ticks, so that runs repeat exactly.
+            fail2drive_assets: Offer Fail2Drive's animals and plates beside the stock blueprints.
             startup_timeout_s: Longest wait until the server answers.
             log_path: File for the server's output; None means a temporary file, removed after a clean stop.
         """
@@ -68,6 +70,7 @@ class EmbeddedServer(SimulatorProcess):
         self.carla_version = carla_version
         self.seed = seed
         self.synchronous = synchronous
+        self.fail2drive_assets = fail2drive_assets
 
     def command(self) -> list[str]:
         """Return the command line of the server."""
@@ -75,4 +78,5 @@ class EmbeddedServer(SimulatorProcess):
         if self.carla_version is not None:
             words += ["--carla-version", self.carla_version]
         words += ["--synchronous"] if self.synchronous else []
+        words += ["--fail2drive-assets"] if self.fail2drive_assets else []
         return [*words, "--seed", str(self.seed)]

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.skipif(
 SMALL = ("Town01", "Town02", "Town05", "Town10HD")
 
 
+@pytest.mark.slow
 def test_a_route_in_each_of_some_small_towns(tmp_path, caplog):
     caplog.set_level(logging.CRITICAL)
     items = [next(item for item in public_routes() if item[2].town == town) for town in SMALL]

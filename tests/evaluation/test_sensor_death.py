@@ -51,7 +51,7 @@ os._exit(0)
     ("mode", "text"),
     [
         ("probed", "the simulator stopped answering"),
-        ("blind", "came from the sensors front, lidar, gps, imu within 1 s"),
+        pytest.param("blind", "came from the sensors front, lidar, gps, imu within 1 s", marks=pytest.mark.slow),
     ],
 )
 def test_the_death_of_the_simulator_costs_one_timeout_at_most(tmp_path, mode, text):

@@ -78,6 +78,7 @@ def check(items):
     assert not rows, f"{len(rows)} of {len(items)} routes fail:\n" + "\n".join(rows)
 
 
+@pytest.mark.slow
 def test_one_short_route_per_town_plans():
     shortest = {}
     for name, stem, route in public_routes():

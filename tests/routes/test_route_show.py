@@ -148,6 +148,7 @@ def test_errors_are_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize("stem", ["1711", "2201"])
+@pytest.mark.slow
 def test_public_routes_can_be_drawn(stem, tmp_path):
     path = PUBLIC / f"{stem}.xml"
     if not path.is_file():

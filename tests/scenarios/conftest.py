@@ -3,6 +3,14 @@
 import pytest
 from scenario_support import Towns
 
+from lead.scenarios.engine import Engine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def families():
+    """All classes are registered, whichever test runs first."""
+    Engine()
+
 
 @pytest.fixture(scope="session")
 def towns():

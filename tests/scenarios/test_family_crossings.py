@@ -261,10 +261,11 @@ def test_parked_car_and_walker_on_both_sides(road, parameters, side, walker_deg)
         walker = built_one._walker_pose
         forward_m, right_m, _ = in_frame(place, xyz(walker.location))
         beyond_m = built_one._blocker.bounding_box.extent.x + 0.5
-        assert (forward_m, right_m) == pytest.approx((beyond_m, side * start.lane_width), abs=0.1)
+        back_m = -parameters.get("offset_x", 0.0)
+        assert (forward_m, right_m) == pytest.approx((beyond_m, side * (start.lane_width + back_m)), abs=0.1)
         assert (walker.rotation.yaw - place.rotation.yaw) % 360.0 == pytest.approx(walker_deg, abs=0.5)
         car_m = in_frame(place, xyz(built_one._blocker.get_location()))[0]
-        assert car_m == pytest.approx(parameters.get("offset_x", 0.0), abs=0.05)
+        assert car_m == pytest.approx(0.0, abs=0.05)
         assert len(built_one.claimed) == 2
         assert built_one._blocker.get_control().hand_brake
 

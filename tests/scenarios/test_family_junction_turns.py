@@ -16,21 +16,27 @@ from lead.scoring.penalties import EventType
 
 TRIGGER_M = 40.0
 """The trigger lies so far before the junction, and the ego starts a little before it."""
-# The last points of lanes of Town03 into two large junctions, one with lights and one without.
+# The last points of lanes into two large junctions of Town03, one with lights and one without.
 LIGHTS_LEFT, LIGHTS_RIGHT = (-6.1, 118.0), (-9.6, 118.0)
 PLAIN_LEFT, PLAIN_RIGHT = (-85.0, -151.4), (-88.5, -151.5)
+PLAIN_ENTER_FLOW = (-201.5, -170.5)
+"""In Town07: who comes from the opposite side may turn right there, into the road that the ego turns into."""
 PLACES = {
     "SignalizedJunctionLeftTurn": (LIGHTS_LEFT, -1),
     "SignalizedJunctionLeftTurnEnterFlow": (LIGHTS_LEFT, -1),
     "SignalizedJunctionRightTurn": (LIGHTS_RIGHT, 1),
     "CrossJunctionDefectTrafficLight": (LIGHTS_RIGHT, 1),
     "NonSignalizedJunctionLeftTurn": (PLAIN_LEFT, -1),
-    "NonSignalizedJunctionLeftTurnEnterFlow": (PLAIN_LEFT, -1),
     "NonSignalizedJunctionRightTurn": (PLAIN_RIGHT, 1),
+    "NonSignalizedJunctionLeftTurnEnterFlow": (PLAIN_ENTER_FLOW, -1),
 }
 EXTRA = {"CrossJunctionDefectTrafficLight": {"traffic_direction": "left"}}
 SIGNALIZED = [kind for kind in PLACES if not kind.startswith("Non")]
 LEFT = [kind for kind in PLACES if "LeftTurn" in kind]
+
+
+def town_of(kind):
+    return "Town07" if PLACES[kind][0] == PLAIN_ENTER_FLOW else "Town03"
 
 
 def place(carla_map, kind, after_m=45.0):
@@ -61,7 +67,7 @@ def xy(waypoint):
 @pytest.mark.parametrize("speed_mps", [5.0, 21.0])
 @pytest.mark.parametrize("kind", PLACES)
 def test_source_and_sink_depend_on_the_speed(town, kind, speed_mps):
-    session = town("Town03")
+    session = town(town_of(kind))
     manager, config = build(session, kind, flow_speed=speed_mps)
     with manager as bench:
         built = class_of(kind)(bench.stage, config, 0)
@@ -92,6 +98,20 @@ def test_source_and_sink_depend_on_the_speed(town, kind, speed_mps):
         assert built.record.memory[f"sink_wp{suffix}"].id == stream.sink.id
         assert built.record.memory[f"adversarial_actors{suffix}"] == []
         assert not built.actors, "nothing is spawned before the trigger"
+
+
+def test_entering_stream_turns_into_the_road_of_the_ego(town):
+    kind = "NonSignalizedJunctionLeftTurnEnterFlow"
+    session = town(town_of(kind))
+    manager, config = build(session, kind)
+    with manager as bench:
+        built = class_of(kind)(bench.stage, config, 0)
+        built.build()
+        (stream,) = built.streams
+        straight, _ = sink_point(stream.source, 0, 2.5 * 20.0)
+        assert math.dist(xy(straight), xy(stream.sink)) > 40.0
+        *_, end = place(session.map, kind)
+        assert (stream.sink.road_id, stream.sink.lane_id) == (end.road_id, end.lane_id)
 
 
 def test_right_turn_takes_the_rightmost_lane(town):
@@ -142,7 +162,7 @@ MOSTLY_FAST = [pytest.param(kind, marks=pytest.mark.slow) if kind in SLOW_ONES e
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", MOSTLY_FAST)
 def test_ego_that_behaves_gets_through(town, kind):
-    session = town("Town03")
+    session = town(town_of(kind))
     start, trigger, end = place(session.map, kind, 75.0 if kind.startswith("Cross") else 45.0)
     speed_mps, interval_m = 9.0, (55.0, 65.0)
     config = scenario(kind, trigger, flow_speed=speed_mps, source_dist_interval=interval_m, **EXTRA.get(kind, {}))
@@ -221,7 +241,7 @@ def check_lights(result, session, config, phases):
 
 @pytest.mark.parametrize("kind", PLACES)
 def test_ego_that_does_not_wait_is_punished(town, kind):
-    session = town("Town03")
+    session = town(town_of(kind))
     start, trigger, end = place(session.map, kind)
     config = scenario(kind, trigger, flow_speed=8.0, source_dist_interval=(9.0, 10.0), **EXTRA.get(kind, {}))
     result = drive(session, [start, trigger, end], [config], ego=blind(9.0), max_s=25.0, until=was_punished)

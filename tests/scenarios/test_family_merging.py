@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from merging_support import TOWNS, back, site
+from merging_support import TOWNS, Site, back, site
 from scenario_support import ahead, autopilot, blind, drive, lane, make_stage, standing
 
 from lead.routes.model import RouteError
@@ -315,6 +315,17 @@ def test_places_that_do_not_fit_are_refused_in_a_sentence(town):
         same_road = replace(place, source=back(place.source, 10.0), sink=place.source)
         with pytest.raises(ScenarioError, match="passes no junction"):
             _build(bench, same_road, "InterurbanAdvancedActorFlow")
+
+
+def test_a_second_flow_that_would_end_inside_a_junction_is_refused(town):
+    """On roads with several lanes per direction the lane to the left leads the same way, once around the block."""
+    session = town("Town03")
+    inside, behind, trigger = (lane(session.map, *place) for place in ((-74.3, 4.7), (-74.4, -40.0), (-88.4, -28.9)))
+    assert inside.is_junction and inside.get_left_lane().lane_id * inside.lane_id > 0
+    place = Site([trigger, ahead(trigger, 15.0)], trigger, inside, behind)
+    refused = pytest.raises(ScenarioError, match="the second flow ends inside a junction")
+    with make_stage(session, trigger, keypoints=place.keypoints) as bench, refused:
+        _build(bench, place, "InterurbanAdvancedActorFlow")
 
 
 def _build(bench, place, kind):

@@ -21,6 +21,7 @@ from lead.scenarios.nodes.actors import (
     FollowLane,
     HandBrake,
     KeepVelocity,
+    SetAutopilot,
     SetLights,
     SetPose,
     SyncArrival,
@@ -376,6 +377,22 @@ def test_lights_brakes_and_controls_are_set(bench, north):
     bench.run(ApplyControl(bench.stage, car, carla.VehicleControl(throttle=1.0)))
     bench.step(20)
     assert bench.stage.speed_mps(car) > 1.0
+
+
+def test_the_traffic_manager_drives_a_vehicle_from_when_it_gets_it_until_it_is_taken_away(bench, north):
+    car = put(bench, CAR, north)
+    places = [car.get_location()]
+    assert bench.run(SetAutopilot(bench.stage, car, True)) < 0.06, "the node itself is done at once"
+    bench.step(60)
+    places.append(car.get_location())
+    assert places[0].distance(places[1]) > 5.0 and abs(lateral_m(bench, car)) < 0.5
+    bench.run(SetAutopilot(bench.stage, car, False))
+    bench.run(HandBrake(bench.stage, car, True))
+    bench.step(60)
+    places.append(car.get_location())
+    bench.step(20)
+    assert places[1].distance(places[2]) < 5.0
+    assert places[2].distance(car.get_location()) < 0.01, "nobody releases the brake"
 
 
 def test_messages_and_switches_go_out_once(bench):

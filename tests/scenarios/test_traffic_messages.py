@@ -150,6 +150,7 @@ def test_numbers_change_and_fields_that_are_none_stay(road):
 
 
 def test_no_opposite_cars_appear_while_they_are_switched_off(road):
+    road.fleet.destroy_all(road.state.opposite_cars)
     road.tick(ChangeOppositeBehavior(active=False))
     road.go(3.0)
     assert not road.state.opposite_cars

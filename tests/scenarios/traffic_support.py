@@ -20,7 +20,7 @@ class Ride:
         self.bench = bench
         self.stage = bench.stage
         self.bubble = TrafficBubble(bench.stage)
-        bench.stage.pool.end_tick()
+        bench.step(1, self.bubble.tick)
         self.state, self.fleet, self.route = self.bubble.state, self.bubble.fleet, self.bubble.route
         self.way_m = 0.0
         self.speed_mps = speed_mps

@@ -38,7 +38,7 @@ def damage(content, generator):
     return damaged
 
 
-@pytest.mark.parametrize("name", ["leaderboard", "bench2drive", "longest6"])
+@pytest.mark.parametrize("name", ["leaderboard", pytest.param("bench2drive", marks=pytest.mark.slow), "longest6"])
 def test_one_damaged_value_never_ends_in_a_traceback(tmp_path, make_record, provenance, name):
     generator = random.Random(name)
     record = make_record(

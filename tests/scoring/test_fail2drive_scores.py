@@ -8,7 +8,7 @@ import pytest
 from lead.scoring import fail2drive
 from lead.scoring.fail2drive import CLASSES, GROUP_OF, SPLITS, collect_rows, compare, route_from_name
 from lead.scoring.results import RouteResult, read_results
-from lead.scoring.schema import ResultError, record_from_json
+from lead.scoring.schema import ResultError, plain_id, record_from_json, split_route_id
 
 
 @pytest.fixture
@@ -116,7 +116,24 @@ def test_agents_that_could_not_be_set_up_are_dropped_and_zero_has_no_mean(make_r
     assert fail2drive.harmonic_mean(80.0, 0.0) == 0.0
 
 
-@pytest.mark.parametrize("name", ["Wall_0001.xml", "Base_Nothing_0001.xml", "Base_Wall.xml"])
+def test_odd_numbers_match_and_are_refused_by_a_sentence(make_record, tmp_path):
+    long = "9" * 5000
+    ids = {"0087": "87", "0000": "0", "": "", "²": "²", "٣": "٣", "07a": "07a", long: long, f"00{long}": long}
+    assert {name: plain_id(name) for name in ids} == ids
+    for number, name in enumerate(("²", "0087", "٣")):
+        path = tmp_path / "1" / "res" / f"{name}_res.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"_checkpoint": {"records": [make_record(number)]}}))
+    assert sorted(result.id for result in read_results([tmp_path]).routes) == ["87", "²", "٣"]
+    assert route_from_name(f"Base_Wall_{long}.xml").id == long
+    assert split_route_id("RouteScenario_7_rep12", "here") == ("7", 12)
+    with pytest.raises(ResultError, match="names a repetition with 5000 digits"):
+        split_route_id(f"RouteScenario_7_rep{long}", "here")
+
+
+@pytest.mark.parametrize(
+    "name", ["Wall_0001.xml", "Base_Nothing_0001.xml", "Base_Wall.xml", "Base_Wall_².xml", "Base_Wall_٣.xml"]
+)
 def test_other_file_names_are_refused(name):
     with pytest.raises(ResultError, match="Fail2Drive"):
         route_from_name(name)

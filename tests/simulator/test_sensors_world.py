@@ -104,6 +104,7 @@ def drive(world: World) -> Drive:
     return made
 
 
+@pytest.mark.slow
 def test_flow_on_a_drive_is_the_difference_of_the_projections_from_two_real_poses(drive: Drive) -> None:
     for tick, sent in enumerate(drive.sent):
         before, now = drive.poses[tick : tick + 2]

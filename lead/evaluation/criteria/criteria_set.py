@@ -35,6 +35,7 @@ class CriteriaSet:
     Attributes:
         completion: Progress along the route.
         criteria: All criteria, in the order in which public result files list their events.
+        speed_limits: The map's speed limits where the benchmark takes them from there, else None.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class CriteriaSet:
         if profile.speed_limits not in ("vehicle", "map"):
             raise CriteriaError(f"profile {profile.key} takes speed limits from {profile.speed_limits!r}, not known")
         table = speed_limit_table(carla_map) if profile.speed_limits == "map" else None
+        self.speed_limits = table
         lane = EgoLane(carla_map)
         self.completion = RouteCompletion(route)
         self._collision = Collision()

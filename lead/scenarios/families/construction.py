@@ -14,7 +14,7 @@ from lead.scenarios.lane_tools import next_waypoint, shifted, turned
 from lead.scenarios.messages import ReAddRoadLane, RemoveRoadLane
 from lead.scenarios.nodes.actors import SetPose
 from lead.scenarios.nodes.traffic import Post
-from lead.scenarios.scenario import scenario_class
+from lead.scenarios.scenario import Scenario, scenario_class
 
 _BARRIER_BEFORE_M = 5.0
 _DEBRIS_BEHIND_M, _DEBRIS_HEIGHT_M = 2.0, 1.0
@@ -53,6 +53,25 @@ def site_poses(site: carla.Transform, half_lane_m: float, *, left: bool) -> list
     ]
 
 
+def spawn_hidden(
+    scenario: Scenario, layout: Sequence[tuple[str, carla.Transform]]
+) -> list[tuple[carla.Actor, carla.Transform]]:
+    """Spawn the props of a site below the ground.
+
+    Returns:
+        Props with the poses that they get at the trigger.
+
+    Raises:
+        ScenarioError: If something stands there.
+    """
+    props = []
+    for blueprint, pose in layout:
+        prop = scenario.spawn(ActorModel(blueprint), shifted(pose, up_m=-LAYER_M))
+        prop.set_simulate_physics(False)
+        props.append((prop, pose))
+    return props
+
+
 @scenario_class("ConstructionObstacle")
 class ConstructionObstacle(LaneObstacle):
     """The ego changes the lane; the traffic there is slowed down to let it in."""
@@ -64,15 +83,14 @@ class ConstructionObstacle(LaneObstacle):
         site = next_waypoint(self.trigger_waypoint, self.parameters.number("distance"))
         self.set_course(site.transform.location, site, site)
         self.spawn_sign("static.prop.warningconstruction")
-        half_lane_m = self.trigger_waypoint.lane_width / 2.0
-        self._props: list[tuple[carla.Actor, carla.Transform]] = []
-        for blueprint, pose in site_poses(site.transform, half_lane_m, left=self.is_left):
-            prop = self.spawn(ActorModel(blueprint), shifted(pose, up_m=-LAYER_M))
-            prop.set_simulate_physics(False)
-            self._props.append((prop, pose))
+        self._props = spawn_hidden(self, self.layout(site.transform))
         props = [prop for prop, _ in self._props]
         self.record.first_actor, self.record.last_actor = props[0], props[-1]
         self.record.memory["obstacles"] = props
+
+    def layout(self, site: carla.Transform) -> list[tuple[str, carla.Transform]]:
+        """Return blueprint and pose of each prop; see :func:`site_poses`."""
+        return site_poses(site, self.trigger_waypoint.lane_width / 2.0, left=self.is_left)
 
     def preparation(self) -> Sequence[Behaviour]:
         """Take the background off the lane and put the site up."""

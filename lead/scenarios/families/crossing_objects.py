@@ -157,12 +157,13 @@ class ParkingCrossingPedestrian(_HiddenWalker):
         """Spawn car and walker."""
         road = next_waypoint(self.trigger_waypoint, self.parameters.number("distance"))
         ahead_m = self.parameters.number("offset_x") if self.parameters.has("offset_x") else 0.0
-        self._blocker = self.spawn(_CAR, shifted(self._beside(road, _CAR_LIFT_M), forward_m=ahead_m))
+        self._blocker = self.spawn(_CAR, self._beside(road, _CAR_LIFT_M))
         self._blocker.apply_control(carla.VehicleControl(hand_brake=True))
         self._conflict = next_waypoint(road, self._blocker.bounding_box.extent.x + BEHIND_BLOCKER_M)
         place = self._beside(self._conflict, WALKER_LIFT_M)
         yaw_deg = ACROSS_DEG - self.angle_deg
-        self._walker_pose = turned(place, -yaw_deg if self.parameters.is_left() else yaw_deg)
+        looks = turned(place, -yaw_deg if self.parameters.is_left() else yaw_deg)
+        self._walker_pose = shifted(looks, forward_m=ahead_m)
         self._walker = spawn_walker(self, self._walker_pose)
         self.claimed += [self._beside(road).location, self._walker_pose.location]
         self._describe()

@@ -28,8 +28,12 @@ class HardBreakRoute(Scenario):
             self.config.name,
             [
                 Post(stage, StopFrontVehicles()),
-                Idle(stage, STOP_S),
+                self.pause(),
                 Post(stage, StartFrontVehicles()),
                 Drive(stage, _END_DISTANCE_M),
             ],
         )
+
+    def pause(self) -> Behaviour:
+        """Return what happens until the cars go on."""
+        return Idle(self.stage, STOP_S)

@@ -6,6 +6,7 @@ has green all the time, and the ego gets green after a while, so that it must gi
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -46,10 +47,12 @@ class Stream(NamedTuple):
     Attributes:
         source: Where its cars appear.
         sink: Where they vanish.
+        ways_out: First place behind every junction on the way.
     """
 
     source: carla.Waypoint
     sink: carla.Waypoint
+    ways_out: list[carla.Waypoint]
 
 
 class JunctionTurn(Scenario):
@@ -147,18 +150,21 @@ class JunctionTurn(Scenario):
         if not entries:
             raise ScenarioError(f"{self.config.name}: no lane leads into the junction from direction {direction!r}")
         source = source_point(self.choose_entry(entries), self.source_s * self._speed_mps)
-        sink, _ = sink_point(source, self.stream_turn, self.sink_s * self._speed_mps)
-        return Stream(source, sink)
+        sink, path = sink_point(source, self.stream_turn, self.sink_s * self._speed_mps)
+        steps = itertools.pairwise(path)
+        return Stream(source, sink, [after for before, after in steps if before.is_junction and not after.is_junction])
 
     def _flows(self) -> list[Behaviour]:
         interval_m = self.parameters.interval("source_dist_interval")
         return [
             ActorFlow(
                 self.stage,
-                *stream,
+                stream.source,
+                stream.sink,
                 interval_m,
                 SINK_RADIUS_M,
                 self._speed_mps,
+                via=stream.ways_out,
                 initial=self.starts_filled,
                 actors=actors,
             )

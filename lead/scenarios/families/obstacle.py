@@ -81,12 +81,21 @@ class LaneObstacle(Scenario):
         """The obstacle and its sign stand on the left."""
         return self.parameters.is_left()
 
+    @property
+    def limit_kmh(self) -> float:
+        """Speed to which the traffic beside the obstacle is slowed down."""
+        return self.parameters.number("speed")
+
     def preparation(self) -> Sequence[Behaviour]:
         """Return what happens first after the trigger."""
         raise NotImplementedError(f"{type(self).__name__} has no preparation")
 
     def restoration(self) -> Sequence[Behaviour]:
         """Return what happens last, after the traffic was put right."""
+        return ()
+
+    def beside(self) -> Sequence[Behaviour]:
+        """Return what else happens until the ego is past."""
         return ()
 
     def set_course(self, near: carla.Location, last: carla.Waypoint, blocked: carla.Waypoint) -> None:
@@ -114,6 +123,20 @@ class LaneObstacle(Scenario):
             from_index=FAR_INDEX,
         )
         if self.two_ways:
+            self.record.memory.update(to_index=FAR_INDEX, path_clear=False)
+
+    def file_by_geometry(self, kind: str, site: carla.Waypoint) -> None:
+        """Show a novel obstacle to experts under the name of the stock one that asks for the same driving.
+
+        Args:
+            kind: Stock class for roads with several lanes per direction.
+            site: Where it stands.
+        """
+        beside = side_lane(site, left=not self.is_left)
+        if beside is not None and beside.lane_id * site.lane_id > 0:
+            self.record.name = kind
+        else:
+            self.record.name = f"{kind}TwoWays"
             self.record.memory.update(to_index=FAR_INDEX, path_clear=False)
 
     def spawn_sign(self, blueprint: str) -> carla.Actor:
@@ -157,6 +180,7 @@ class LaneObstacle(Scenario):
                 ScenarioTimeout(stage, self.config.name),
                 EgoPassed(stage, self._end),
                 in_order("ease", [*wait, *self._ease()]),
+                *self.beside(),
             ],
         )
         return in_order(self.config.name, [*self.preparation(), passing, *self._restore(), *self.restoration()])
@@ -168,8 +192,7 @@ class LaneObstacle(Scenario):
             return ease_by_opposite_flow(
                 self.stage, self._opposite, interval_m, self.record.memory["adversarial_actors"]
             )
-        limit = SetMaxSpeed(self.parameters.number("speed"))
-        return [Post(self.stage, limit), Forever(self.stage)]
+        return [Post(self.stage, SetMaxSpeed(self.limit_kmh)), Forever(self.stage)]
 
     def _restore(self) -> list[Behaviour]:
         if self.two_ways:

@@ -73,11 +73,20 @@ class OppositeVehicleTakingPriority(Scenario):
         self._source = source
         self._path = path_between(self.stage.map, source, self._sink)
         self.claimed.append(source.transform.location)
-        self._vehicle = self.spawn(EMERGENCY_VEHICLE, shifted(source.transform, up_m=-LAYER_M))
+        self._vehicle = self.spawn_vehicle(shifted(source.transform, up_m=-LAYER_M))
         self._vehicle.set_simulate_physics(False)
-        self._vehicle.set_light_state(_FLASHING)
         self.record.first_actor = self._vehicle
         self.record.memory["adversarial_actors"] = [self._vehicle]
+
+    def spawn_vehicle(self, pose: carla.Transform) -> carla.Actor:
+        """Spawn the vehicle that does not give way.
+
+        Raises:
+            ScenarioError: If something stands there.
+        """
+        vehicle = self.spawn(EMERGENCY_VEHICLE, pose)
+        vehicle.set_light_state(_FLASHING)
+        return vehicle
 
     def behaviour(self) -> Behaviour:
         """Clear the junction, send the vehicle through it, and wait until the ego has left it."""

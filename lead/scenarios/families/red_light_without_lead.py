@@ -48,6 +48,7 @@ class RedLightWithoutLeadVehicle(Scenario):
     def build(self) -> None:
         """Find the lights on the route."""
         self._stop_lines = stop_lines_on_route(self.stage, self.trigger.location, DRIVE_M + RED_WITHIN_M)
+        self._prolonged: list[carla.TrafficLight] = []
 
     def behaviour(self) -> Behaviour:
         """Make red lights last longer once, then see to the ego's lights until it has driven on."""
@@ -63,7 +64,14 @@ class RedLightWithoutLeadVehicle(Scenario):
     def _prolong(self) -> None:
         for light in self.stage.world.get_actors().filter("traffic.traffic_light*"):
             if light.get_state() == RED:
-                light.set_red_time(light.get_red_time() + LONGER_RED_S)
+                light.set_red_time(self.stage.lights.note(light).red_s + LONGER_RED_S)
+                self._prolonged.append(light)
+
+    def close(self) -> None:
+        """Leave no light with another time, either."""
+        super().close()
+        for light in self._prolonged:
+            self.stage.lights.give_back_times(light)
 
 
 def stop_lines_on_route(stage: Stage, place: carla.Location, reach_m: float) -> list[StopLine]:

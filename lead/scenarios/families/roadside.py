@@ -13,6 +13,7 @@ import carla
 from py_trees.behaviour import Behaviour
 
 from lead.scenarios.actor_pool import ActorModel
+from lead.scenarios.assets import available
 from lead.scenarios.errors import ScenarioError
 from lead.scenarios.lane_tools import lanes_beside, next_waypoint, parking_displacement, shifted, side_lane, turned
 from lead.scenarios.lane_walks import HOP_M, place_text
@@ -31,7 +32,7 @@ END_DISTANCE_M = 40.0
 """After the crossing the ego drives on for so long before the scenario is over."""
 NEAR_M = 6.0
 """Whoever crosses sets off at the latest when the ego is so near."""
-_WALKERS = ActorModel("walker.pedestrian.*", category="pedestrian")
+ANY_WALKER = ActorModel("walker.pedestrian.*", category="pedestrian")
 
 
 class Roadside(NamedTuple):
@@ -132,15 +133,20 @@ def occupy_first(
     return occupy(place)
 
 
-def spawn_walker(scenario: Scenario, pose: carla.Transform) -> carla.Actor:
+def spawn_walker(scenario: Scenario, pose: carla.Transform, kind: str = "") -> carla.Actor:
     """Spawn a walker at its place, and take it out of sight until the trigger.
+
+    Args:
+        scenario: Whose walker it is.
+        pose: Where.
+        kind: Blueprint; without one the parameter ``walker`` says it, and otherwise it may be anybody.
 
     Raises:
         ScenarioError: If something stands there, or there is no walker of the type that the route asks for.
     """
-    model = _WALKERS
-    if scenario.parameters.has("walker"):
-        model = ActorModel(scenario.parameters.text("walker"))
+    if not kind and scenario.parameters.has("walker"):
+        kind = scenario.parameters.text("walker")
+    model = ActorModel(available(scenario.stage.pool, kind)) if kind else ANY_WALKER
     walker = scenario.spawn(model, pose)
     walker.set_simulate_physics(False)
     below = shifted(carla.Transform(scenario.stage.ego_location, pose.rotation), up_m=-PARK_DEPTH_M)

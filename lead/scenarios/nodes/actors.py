@@ -1,4 +1,4 @@
-"""Nodes that act on one actor: put it somewhere, hold it, light it, open its door, destroy it, walk and drive straight.
+"""Nodes that act on one actor: put it somewhere, hold it, light it, destroy it, walk and drive straight.
 
 Nodes with a driver of their own are in ``driving.py``; scenarios find all of them here.
 """
@@ -22,7 +22,6 @@ __all__ = [
     "FollowLane",
     "HandBrake",
     "KeepVelocity",
-    "OpenDoor",
     "SetAutopilot",
     "SetLights",
     "SetPose",
@@ -112,21 +111,6 @@ class SetLights(Node):
     def update(self) -> Status:
         """Switch."""
         self._actor.set_light_state(self._state)
-        return Status.SUCCESS
-
-
-class OpenDoor(Node):
-    """Opens a door of a vehicle, and is done."""
-
-    def __init__(self, stage: Stage, actor: carla.Vehicle, door: carla.VehicleDoor, name: str = "") -> None:
-        """Take the door."""
-        super().__init__(stage, name)
-        self._actor = actor
-        self._door = door
-
-    def update(self) -> Status:
-        """Open it."""
-        self._actor.open_door(self._door)
         return Status.SUCCESS
 
 

@@ -211,9 +211,18 @@ class Drive(Node):
 class ScenarioTimeout(Node):
     """Ends a scenario that the ego does not get through; while it waits, standing still is not judged."""
 
-    def __init__(self, stage: Stage, scenario_name: str, seconds: float = SCENARIO_TIMEOUT_S, name: str = "") -> None:
-        """Take the name that the event will carry."""
+    def __init__(
+        self,
+        stage: Stage,
+        scenario_name: str,
+        seconds: float = SCENARIO_TIMEOUT_S,
+        *,
+        is_judged: bool = True,
+        name: str = "",
+    ) -> None:
+        """Take the name that the event will carry; without ``is_judged`` there is none."""
         super().__init__(stage, name)
+        self._is_judged = is_judged
         self._scenario_name = scenario_name
         self._seconds = seconds
         self._start_s = 0.0
@@ -230,7 +239,8 @@ class ScenarioTimeout(Node):
         if self.stage.time_s - self._start_s <= self._seconds:
             return Status.RUNNING
         message = f"The scenario {self._scenario_name} was not solved within {self._seconds:.0f} seconds"
-        self.stage.criteria.report(EventType.SCENARIO_TIMEOUT, message, {}, self.stage.frame)
+        if self._is_judged:
+            self.stage.criteria.report(EventType.SCENARIO_TIMEOUT, message, {}, self.stage.frame)
         return Status.SUCCESS
 
     def terminate(self, new_status: Status) -> None:

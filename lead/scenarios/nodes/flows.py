@@ -126,7 +126,7 @@ class ActorFlow(Flow):
     is imposed; from the first contact of any of them on, all drive as the Traffic Manager does and look out.
     """
 
-    def __init__(  # noqa: PLR0913 (six things make a flow, and three more choices are keywords)
+    def __init__(  # noqa: PLR0913 (six things make a flow, and the other choices are keywords)
         self,
         stage: Stage,
         source: carla.Waypoint,
@@ -135,6 +135,7 @@ class ActorFlow(Flow):
         sink_m: float,
         speed_mps: float,
         *,
+        via: Sequence[carla.Waypoint] = (),
         initial: bool = False,
         initial_in_junction: bool = False,
         actors: list[carla.Actor] | None = None,
@@ -148,6 +149,9 @@ class ActorFlow(Flow):
             interval_m: Least and largest distance between one car and the next.
             sink_m: Cars nearer to the sink than this are removed.
             speed_mps: Speed of the cars.
+            via: Places on the way, in its order, that the cars must pass. At every junction the Traffic Manager takes
+                the branch that seems to come nearest to the next place it was given. Where that one lies behind a
+                second junction it may go in circles within its look-ahead, and never return from the tick.
             initial: Begin with cars all along the way.
             initial_in_junction: Some of these stand inside junctions.
             actors: List to be kept up to date with the cars; None makes one.
@@ -155,6 +159,7 @@ class ActorFlow(Flow):
         super().__init__(stage, interval_m, sink_m, actors=actors)
         self._source = source
         self._sink = sink
+        self._via = tuple(via)
         self._speed_mps = speed_mps
         self._initial = initial
         self._initial_in_junction = initial_in_junction
@@ -197,7 +202,7 @@ class ActorFlow(Flow):
         if actor is None:
             return None
         manager = self.stage.traffic_manager
-        manager.set_path(actor, [self._sink.transform.location])
+        manager.set_path(actor, [*self._places_ahead(pose), self._sink.transform.location])
         manager.auto_lane_change(actor, False)
         manager.set_desired_speed(actor, MPS_TO_KMH * self._speed_mps)
         manager.update_vehicle_lights(actor, True)
@@ -208,6 +213,13 @@ class ActorFlow(Flow):
             actor.enable_constant_velocity(carla.Vector3D(self._speed_mps, 0.0, 0.0))
             self._watch.watch(actor)
         return actor
+
+    def _places_ahead(self, pose: carla.Transform) -> list[carla.Location]:
+        """Return what a car that starts at a pose has to pass; those of a filled way may be past some places."""
+        places = [waypoint.transform for waypoint in self._via]
+        return [
+            place.location for place in places if place.get_forward_vector().dot(place.location - pose.location) > 0.0
+        ]
 
     def _drop(self, actor: carla.Actor) -> None:
         self._watch.forget(actor)
@@ -266,7 +278,7 @@ class OppositeActorFlow(_DrivenFlow):
 
     def initialise(self) -> None:
         """Find source and sink, which depend on the speed limit."""
-        self._speed_kmh = self.stage.ego.get_speed_limit()
+        self._speed_kmh = self.stage.ego_limit_kmh
         reach_m = self.TIME_S * self._speed_kmh + self.BASE_M
         self._source = backward(self._reference, reach_m, step_m=1.0)
         self._sink = forward(self._reference, reach_m)[0]
@@ -313,7 +325,7 @@ class InvadingActorFlow(_DrivenFlow):
 
     def initialise(self) -> None:
         """Take over the speed limit of the ego."""
-        self._speed_kmh = self.stage.ego.get_speed_limit()
+        self._speed_kmh = self.stage.ego_limit_kmh
         self._path = path_between(self.stage.map, self._source, self._sink)
 
     def _draw_gap(self) -> float:

@@ -7,12 +7,12 @@ long that the cycle does not come round.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import carla
 from py_trees.common import Status
 
 from lead.scenarios.errors import ScenarioError
+from lead.scenarios.held_lights import LightProgram
 from lead.scenarios.nodes.base import Node
 from lead.scenarios.stage import Stage
 
@@ -96,26 +96,6 @@ def one_way_lights(
     return {light: GREEN if int(light.id) in ids else RED for light in lights}
 
 
-@dataclass(frozen=True)
-class _Program:
-    """What a light did before it was held."""
-
-    state: carla.TrafficLightState
-    green_s: float
-    yellow_s: float
-    red_s: float
-
-    @classmethod
-    def of(cls, light: carla.TrafficLight) -> _Program:
-        return cls(light.get_state(), light.get_green_time(), light.get_yellow_time(), light.get_red_time())
-
-    def restore(self, light: carla.TrafficLight) -> None:
-        light.set_state(self.state)
-        light.set_green_time(self.green_s)
-        light.set_red_time(self.red_s)
-        light.set_yellow_time(self.yellow_s)
-
-
 class LightPhases(Node):
     """Holds lights in one set of states after another; done after the last phase.
 
@@ -134,11 +114,12 @@ class LightPhases(Node):
         self._phases = phases
         self._number = 0
         self._start_s = 0.0
-        self._before: dict[carla.TrafficLight, _Program] = {}
+        self._before: dict[carla.TrafficLight, LightProgram] = {}
 
     def initialise(self) -> None:
         """Note what the lights do, and begin the first phase."""
-        self._before = {light: _Program.of(light) for states, _ in self._phases for light in states}
+        lights = {int(light.id): light for states, _ in self._phases for light in states}
+        self._before = {light: self.stage.lights.hold(light) for light in lights.values()}
         self._begin(0)
 
     def update(self) -> Status:
@@ -153,7 +134,7 @@ class LightPhases(Node):
     def terminate(self, new_status: Status) -> None:
         """Give the lights back."""
         for light, program in self._before.items():
-            program.restore(light)
+            self.stage.lights.release(light, program)
         self._before = {}
 
     def _begin(self, number: int) -> None:

@@ -152,9 +152,10 @@ def get_vehicle_light_state(session: Session, actor_id: object) -> list[int]:
 
 @void_call("set_vehicle_light_state")
 def set_vehicle_light_state(session: Session, actor_id: object, state: object) -> None:
-    """Set light flags."""
+    """Set light flags; from then on brake lamps follow them, too, and no longer the pedal."""
     flags = integer(array(state, 1)[0] if isinstance(state, list) else state)
-    live_vehicle(session, actor_id).light_flags = flags & 0xFFFFFFFF
+    actor = live_vehicle(session, actor_id)
+    actor.light_flags, actor.lights_are_clients = flags & 0xFFFFFFFF, True
 
 
 @value_call("get_vehicle_light_states")

@@ -190,7 +190,7 @@ def _poses(rotation: Array, location: Array) -> NDArray[np.float32]:
 
 def _has_body(actor: Actor) -> bool:
     """Whether there is anything to see: sensors, controllers and triggers have no box."""
-    return actor.kind != ActorKind.SENSOR and actor.kind != ActorKind.SPECTATOR and actor.extent[2] > 0.0
+    return actor.kind != ActorKind.SENSOR and actor.kind != ActorKind.SPECTATOR and max(actor.extent) > 0.0
 
 
 def _blink_on(time_s: float) -> bool:

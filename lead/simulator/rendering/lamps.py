@@ -34,14 +34,17 @@ _BEAM_DIP_RAD, _FAR_BEAM_DIP_RAD = 0.085, 0.02
 
 
 def vehicle_states(world: World, actors: list[Actor]) -> NDArray[np.uint32]:
-    """Lamp bits of vehicles, uint32 (n,), `LampChannel`: what clients switched on, and brake lamps while braking.
+    """Lamp bits of vehicles, uint32 (n,), `LampChannel`: what clients switched on.
+
+    Brake lamps of vehicles whose lights no client has ever set come on while they brake.
 
     Blinkers and beacons flash with simulation time.
     """
     flags = np.array([actor.light_flags & _VEHICLE_BITS for actor in actors], np.uint32)
     rows = np.array([actor.row for actor in actors], np.int64)
     control = world.fleet.table.records["control"][rows]
-    flags |= np.where(control["brake"] > _BRAKING, np.uint32(1 << LampChannel.BRAKE), np.uint32(0))
+    is_alone = np.array([not actor.lights_are_clients for actor in actors], bool)
+    flags |= np.where(is_alone & (control["brake"] > _BRAKING), np.uint32(1 << LampChannel.BRAKE), np.uint32(0))
     flags |= np.where(control["reverse"] != 0, np.uint32(1 << LampChannel.REVERSE), np.uint32(0))
     if world.elapsed_s * _BLINK_HZ % 1.0 >= 0.5:
         flags &= ~np.uint32(1 << LampChannel.RIGHT_BLINKER | 1 << LampChannel.LEFT_BLINKER)

@@ -41,7 +41,8 @@ class Actor:
 
     ``box_center`` and ``extent`` (half sizes) are metres in the actor's frame, where the box is turned by
     ``box_yaw_deg``. ``relative_location`` and
-    ``relative_rotation_deg`` (pitch, yaw, roll) are the pose in the parent's frame while attached.
+    ``relative_rotation_deg`` (pitch, yaw, roll) are the pose in the parent's frame while attached. Brake lamps come on
+    by themselves until ``lights_are_clients``: from then on a client decides about all lamps.
     """
 
     id: int
@@ -62,6 +63,7 @@ class Actor:
     sensor: Sensor | None = None
     vehicle: VehicleParameters | None = None
     light_flags: int = 0
+    lights_are_clients: bool = False
     open_doors: int = 0
     table: RecordTable | None = None
     row: int = -1

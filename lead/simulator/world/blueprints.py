@@ -6,6 +6,7 @@ and checks the attributes that clients send back.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ _VEHICLE_TAGS = {"car": 14, "van": 14, "truck": 15, "bus": 16, "motorcycle": 18,
 _VEHICLE_ROLES = ("autopilot", "scenario", "ego_vehicle")
 _DRIVER_IDS = ("1", "2", "3")
 _PROP_SIZES = ((0.01, "tiny"), (0.2, "small"), (2.0, "medium"), (20.0, "big"))  # by volume in m3
+_ANIMAL_PREFIX = "walker.animal."
 _NO_EXTENT = (0.0, 0.0, 0.0)
 
 Vector = tuple[float, float, float]
@@ -78,17 +80,23 @@ class Blueprint:
 class BlueprintLibrary:
     """All blueprints of one CARLA version.
 
+    Args:
+        version: ``0.9.15`` or ``0.9.16``.
+        fail2drive_assets: Whether Fail2Drive's animals and plates follow the stock blueprints; their ids would change
+            what clients get that draw from ``walker.*`` or count blueprints.
+
     Attributes:
         version: ``0.9.15`` or ``0.9.16``.
         by_id: Blueprints by type id, in uid order.
     """
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, *, fail2drive_assets: bool = False) -> None:
         if version not in VERSIONS:
             raise ValueError(f"CARLA version {version!r} is not supported, only {' and '.join(VERSIONS)}")
         self.version = version
         self.by_id: dict[str, Blueprint] = {}
-        for uid, fields in enumerate(_catalogue(version), start=1):
+        rows = itertools.chain(_catalogue(version), _fail2drive_assets() if fail2drive_assets else ())
+        for uid, fields in enumerate(rows, start=1):
             blueprint = Blueprint(uid=uid, tags=tuple(fields["id"].split(".")), **fields)
             self.by_id[blueprint.id] = blueprint
 
@@ -234,6 +242,48 @@ def _catalogue(version: str) -> Iterator[dict[str, Any]]:
     yield _plain("util.actor.empty", "empty", _role("default"))
 
 
+def animal_kind(blueprint_id: str) -> str | None:
+    """Name what an animal of Fail2Drive looks like; None for all other blueprints."""
+    number = blueprint_id.removeprefix(_ANIMAL_PREFIX)
+    row = _data("fail2drive")["animals"].get(number) if number != blueprint_id else None
+    return None if row is None else str(row[0])
+
+
+def _fail2drive_assets() -> Iterator[dict[str, Any]]:
+    """Fields of Fail2Drive's own blueprints; plates lie in their x-y plane with the origin in the middle."""
+    document = _data("fail2drive")
+    for number, (_, *sizes) in document["animals"].items():
+        yield {
+            "id": f"{_ANIMAL_PREFIX}{number}",
+            "category": "walker",
+            "attributes": (
+                _role("pedestrian"),
+                _constant("gender", AttributeKind.STRING, "other"),
+                _constant("generation", AttributeKind.INT, 2),
+                _constant("age", AttributeKind.STRING, "adult"),
+                _constant("can_use_wheelchair", AttributeKind.BOOL, False),
+                _variation("speed", AttributeKind.FLOAT, document["speeds_mps"]),
+                _variation("is_invincible", AttributeKind.BOOL, ("true",)),
+                _variation("use_wheelchair", AttributeKind.BOOL, ("false",), restricted=True),
+            ),
+            "extent": _half(sizes),
+            "semantic_tag": _PEDESTRIAN_TAG,
+        }
+    for name, half in document["plates"].items():
+        volume = 8.0 * half[0] * half[1] * half[2]
+        yield {
+            "id": f"static.prop.{name}",
+            "category": "prop",
+            "attributes": (_role("prop"), _constant("size", AttributeKind.STRING, _size_word(volume))),
+            "extent": tuple(half),
+            "semantic_tag": _STATIC_TAG,
+        }
+
+
+def _size_word(volume_m3: float) -> str:
+    return next((word for limit, word in _PROP_SIZES if volume_m3 < limit), "huge")
+
+
 def _plain(blueprint_id: str, category: str, *attributes: Attribute, semantic_tag: int = 0) -> dict[str, Any]:
     return {
         "id": blueprint_id,
@@ -321,8 +371,7 @@ def _props(version: str) -> Iterator[dict[str, Any]]:
         if name in later:
             continue
         length, width, height = sizes
-        volume = length * width * height
-        size = next((word for limit, word in _PROP_SIZES if volume < limit), "huge")
+        size = _size_word(length * width * height)
         tag = _STATIC_TAG if name in document["fixed"] else _DYNAMIC_TAG
         yield {
             "id": f"static.prop.{name}",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.geometry.boxes import leaning_half_sizes
+from lead.geometry.frames import rotation_matrices
 from lead.maps.ground import GroundIndex
 from lead.simulator.world.actors import Actor, ActorKind
 from lead.simulator.world.collisions import Bodies
@@ -73,7 +75,8 @@ class PropSet:
         col = self.table.column
         speed, position = col("fall_mps"), col("position")
         speed[rows] += _GRAVITY_MPS2 * dt_s
-        foot = position[rows, 2] + col("center")[rows, 2] - col("half")[rows, 2]
+        center, half = self._upright_boxes(rows)
+        foot = position[rows, 2] + center[:, 2] - half[:, 2]
         # A prop that was put below the road stays there, as what is buried does in CARLA.
         height = np.maximum(foot - ground.query(position[rows]).z, 0.0)
         drop = np.minimum(speed[rows] * dt_s, height)
@@ -88,6 +91,13 @@ class PropSet:
         self.table.column("falling")[row] = self.table.column("physics")[row]
         self.table.column("fall_mps")[row] = 0.0
 
+    def _upright_boxes(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Centres relative to the actors, turned by all but the yaw, and half sizes of boxes round those that lean."""
+        pitch_deg, _, roll_deg = self.table.column("rotation_deg")[rows].T
+        center, half = self.table.column("center")[rows], self.table.column("half")[rows]
+        turned = rotation_matrices(pitch_deg, 0.0, roll_deg) @ center[..., None]
+        return turned[..., 0], leaning_half_sizes(half, pitch_deg, roll_deg)
+
     def solid_rows(self) -> NDArray[np.int64]:
         """Rows of the props that vehicles can hit."""
         return np.flatnonzero(self.table.column("solid") & self.table.column("collides"))
@@ -96,7 +106,7 @@ class PropSet:
         """Immovable bodies of the given rows."""
         col = self.table.column
         yaw = np.radians(col("rotation_deg")[rows, 1])
-        center, half, position = col("center")[rows], col("half")[rows], col("position")[rows]
+        (center, half), position = self._upright_boxes(rows), col("position")[rows]
         cos, sin = np.cos(yaw), np.sin(yaw)
         x = position[:, 0] + cos * center[:, 0] - sin * center[:, 1]
         y = position[:, 1] + sin * center[:, 0] + cos * center[:, 1]

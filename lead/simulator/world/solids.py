@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.geometry.boxes import leaning_half_sizes
 from lead.geometry.frames import rotation_matrices
 from lead.simulator.world.actors import ActorKind
 
@@ -68,14 +69,15 @@ _Columns = tuple[NDArray[Any], ...]
 
 
 def _actor_boxes(table: RecordTable) -> _Columns:
-    actors = [actor for actor in table.actors if actor.kind in _SOLID_KINDS and actor.extent[2] > 0.0]
+    actors = [actor for actor in table.actors if actor.kind in _SOLID_KINDS and max(actor.extent) > 0.0]
     records = table.records[np.array([actor.row for actor in actors], np.int64)]
     rotation = rotation_matrices(*records["rotation_deg"].astype(np.float64).T)
+    extents = np.array([actor.extent for actor in actors], np.float64).reshape(-1, 3)
     local = np.array([actor.box_center for actor in actors], np.float64).reshape(-1, 3)
     return (
         records["location"].astype(np.float64) + (rotation @ local[..., None])[..., 0],
         np.radians(records["rotation_deg"][:, 1].astype(np.float64)),
-        np.array([actor.extent for actor in actors], np.float64).reshape(-1, 3),
+        leaning_half_sizes(extents, records["rotation_deg"][:, 0], records["rotation_deg"][:, 2]),
         records["id"].astype(np.int64),
         np.array([actor.semantic_tag for actor in actors], np.uint8),
     )

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from lead.maps.parked_cars import ParkedCar, parked_car_of
+from lead.simulator.scenery.bodies.animals import animal_poses
+from lead.simulator.scenery.bodies.plates import PAINTERS, plate_body
 from lead.simulator.scenery.bodies.props import prop_body
 from lead.simulator.scenery.bodies.two_wheelers import CyclePlan, two_wheeler_body
 from lead.simulator.scenery.bodies.vehicle_plan import VehiclePlan
@@ -19,6 +21,7 @@ from lead.simulator.scenery.bodies.walkers import outfit_of, walker_poses
 from lead.simulator.scenery.materials import Label
 from lead.simulator.scenery.mesh import Mesh
 from lead.simulator.world.actors import Actor
+from lead.simulator.world.blueprints import animal_kind
 
 GAIT_PHASES = 12
 """Shapes of a walking person per stride; one more is standing."""
@@ -146,7 +149,9 @@ def _style(name: str, base_type: str) -> str:
 
 
 def walker_mesh(actor: Actor, phase: int) -> Mesh:
-    """A person in one phase of the gait; frame of the actor (origin in the middle of the body), metres."""
+    """A person or an animal in one phase of the gait; frame of the actor (origin in the middle of the body), metres."""
+    if (kind := animal_kind(actor.type_id)) is not None:
+        return animal_poses(kind, actor.extent, GAIT_PHASES)[phase]
     return walker_poses(outfit_of(actor.type_id), actor.extent, GAIT_PHASES)[phase]
 
 
@@ -166,7 +171,10 @@ def prop_mesh(actor: Actor) -> Mesh:
         return vehicle_body(
             VehiclePlan(style, 2 * half_x, 2 * half_y, 2 * half_z, 0.0, 0.0, wheelbase, wheel_radius, label)
         )
-    return prop_body(actor.type_id.rsplit(".", 1)[-1], (2 * half_x, 2 * half_y, 2 * half_z), label)
+    name = actor.type_id.rsplit(".", 1)[-1]
+    if name in PAINTERS:
+        return plate_body(name, actor.extent, label)
+    return prop_body(name, (2 * half_x, 2 * half_y, 2 * half_z), label)
 
 
 def _parked(actor: Actor) -> ParkedCar | None:
