@@ -4,7 +4,7 @@ import pytest
 from public_scenario_support import Item, sweep
 
 from lead.maps.towns import installed_towns
-from lead.routes.sampler.finders import leaderboard_names
+from lead.routes.sampler.finders import FAIL2DRIVE, leaderboard_names
 from lead.routes.sampler.run import sample_towns
 from lead.routes.sampler.sampler import Wishes
 
@@ -40,4 +40,12 @@ def test_a_few_sampled_scenarios_take_place():
 def test_sampled_scenarios_of_every_class_take_place(town):
     count, tally = driven(town, leaderboard_names(), seed=7)
     assert count >= 35
+    check(count, tally)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("town", ["Town03", "Town05"])
+def test_sampled_scenarios_of_fail2drive_take_place(town):
+    count, tally = driven(town, sorted(FAIL2DRIVE), seed=8)
+    assert count >= 12
     check(count, tally)
