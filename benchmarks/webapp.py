@@ -8,6 +8,7 @@ The operating system's file cache is warm in all figures; a cold server is one t
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import statistics
@@ -16,9 +17,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import numpy as np
 from common import parse_options, report
@@ -58,12 +61,29 @@ KIND = "collision_vehicle"
 LOG_ROWS = 120
 VIDEO_SIZE = (1280, 720)
 VIDEO_FPS = 20.0
+SETTLE_S = 3.0
+"""From the start of a server until a person has its page before them; results are read ahead meanwhile."""
 SEED = 0
 
+SHOWS = """
+window.shows = (expected) => {
+  // Only rows in sight are in the page: it must say how many routes there are, and show rows from edge to edge.
+  const count = document.querySelector("#route-count")?.textContent;
+  if (count !== (expected === COUNT ? "COUNT routes" : `${expected} of COUNT routes`)) return false;
+  const list = document.querySelector("#routes");
+  const { top, bottom } = list.getBoundingClientRect();
+  const rows = [...list.querySelectorAll("li")].map((row) => [row, row.getBoundingClientRect()]);
+  const inSight = rows.filter(([, box]) => box.bottom > top && box.top < bottom);
+  const isRight = inSight.every(([row]) => row.ariaSetSize === String(expected) && row.innerText);
+  const height = inSight.reduce((sum, [, box]) => sum + Math.min(box.bottom, bottom) - Math.max(box.top, top), 0);
+  const needed = Math.min(bottom - top - 12, expected * (rows[0]?.[1].height ?? Infinity)); // 12: the list's padding
+  return isRight && height >= needed - 2;
+};
+""".replace("COUNT", str(COUNT))
 WATCH_OPENING = """
 window.opened = new Promise((resolve) => {
   const look = () => {
-    if (document.querySelectorAll("#routes .route:not([hidden])").length < COUNT) requestAnimationFrame(look);
+    if (!window.shows(COUNT)) requestAnimationFrame(look);
     else requestAnimationFrame(() => requestIdleCallback(() => resolve(performance.now())));
   };
   requestAnimationFrame(look);
@@ -79,11 +99,11 @@ window.complete = new Promise((resolve) => {
 """
 WATCH_FILTER = """([type, expected]) => {
   window.measured = new Promise((resolve) => {
-    const list = document.querySelector("#routes");
+    const list = document.querySelector("#sidebar");
     let start = null;
     addEventListener(type, (event) => { start = event.timeStamp; }, { capture: true, once: true });
     const observer = new MutationObserver(() => {
-      if (start === null || list.querySelectorAll(".route:not([hidden])").length !== expected) return;
+      if (start === null || !window.shows(expected)) return;
       observer.disconnect();
       requestAnimationFrame(() => {
         const afterPaint = new MessageChannel();
@@ -91,9 +111,34 @@ WATCH_FILTER = """([type, expected]) => {
         afterPaint.port2.postMessage(0);
       });
     });
-    observer.observe(list, { subtree: true, childList: true, attributes: true });
+    observer.observe(list, { subtree: true, childList: true, characterData: true, attributes: true });
   });
 }"""
+SCROLL_THROUGH = """async () => {
+  const list = document.querySelector("#routes");
+  const titles = new Map();
+  list.scrollTop = 0;
+  for (;;) {
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    for (const name of list.querySelectorAll(".name")) {
+      titles.set(Number(name.closest("li").ariaPosInSet), name.textContent);
+    }
+    if (list.scrollTop + list.clientHeight >= list.scrollHeight - 1) break;
+    list.scrollTop += list.clientHeight;
+  }
+  return [...titles].sort(([a], [b]) => a - b);
+}"""
+"""Look at every row: title by place, from 1."""
+WATCH_SCROLL = """([title]) => new Promise((resolve) => {
+  const list = document.querySelector("#routes");
+  const start = performance.now();
+  const look = () => {
+    if (list.querySelector("li:last-child .name").textContent !== title) requestAnimationFrame(look);
+    else requestAnimationFrame(() => resolve(performance.now() - start));
+  };
+  list.scrollTop = list.scrollHeight;
+  requestAnimationFrame(look);
+})"""
 WATCH_SEEK = """([frame, fps]) => {
   window.measured = new Promise((resolve) => {
     const video = document.querySelector("#video");
@@ -117,16 +162,16 @@ class Tree:
         filmed: Stem of the route with a real video.
         frame_count: Frames of that video.
         with_word: Routes whose messages hold :data:`WORD`.
-        with_kind: Routes with an infraction of :data:`KIND`.
         with_any: Routes with an infraction that counts.
+        titles_with_kind: Titles of those with an infraction of :data:`KIND`, in order.
     """
 
     root: Path
     filmed: str
     frame_count: int
     with_word: int = 0
-    with_kind: int = 0
     with_any: int = 0
+    titles_with_kind: list[str] = field(default_factory=list)
 
 
 def write_tree(root: Path, video_s: float) -> Tree:
@@ -143,7 +188,8 @@ def write_tree(root: Path, video_s: float) -> Tree:
         mistakes = chance.sample(MISTAKES, chance.randint(1, 3)) if number % WITH_INFRACTIONS == 1 else []
         tree.with_any += bool(mistakes)
         tree.with_word += any(WORD in text for _, _, text in mistakes)
-        tree.with_kind += any(event is EventType.COLLISION_VEHICLE for event, _, _ in mistakes)
+        if any(event is EventType.COLLISION_VEHICLE for event, _, _ in mistakes):
+            tree.titles_with_kind.append(stem)
         route = folder / stem
         route.mkdir(parents=True)
         entries = write_infractions(route, mistakes, chance)
@@ -221,7 +267,9 @@ def write(path: Path, content: object) -> None:
 def new_page(browser: Browser) -> Iterator[Page]:
     """A page of a browser that has never seen the dashboard."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    yield context.new_page()
+    page = context.new_page()
+    page.add_init_script(SHOWS)
+    yield page
     context.close()
 
 
@@ -233,11 +281,13 @@ def measure_opening(browser: Browser, dashboard: Dashboard) -> tuple[float, floa
         return page.evaluate("window.opened") / 1000.0, page.evaluate("window.complete") / 1000.0
 
 
-def measure_routes(dashboard: Dashboard) -> float:
-    """Milliseconds of one answer with all routes."""
+def measure_routes(dashboard: Dashboard) -> tuple[float, int]:
+    """Milliseconds of one answer with all routes, and its size on the wire in bytes."""
+    address = f"{dashboard.url}api/routes?{urlencode({'dir': EVALUATION})}"
     started_s = time.perf_counter()
-    dashboard.get("/api/routes", dir=EVALUATION)
-    return 1000.0 * (time.perf_counter() - started_s)
+    with urlopen(Request(address, headers={"Accept-Encoding": "gzip"}), timeout=60.0) as answer:
+        size = len(answer.read())
+    return 1000.0 * (time.perf_counter() - started_s), size
 
 
 def measure_filters(page: Page, tree: Tree, repeats: int) -> dict[str, list[float]]:
@@ -256,10 +306,33 @@ def measure_filters(page: Page, tree: Tree, repeats: int) -> dict[str, list[floa
         act("text", "input", tree.with_word, lambda: page.keyboard.insert_text(WORD))
         text.select_text()
         act("clear", "input", COUNT, lambda: page.keyboard.press("Delete"))
-        act("kind", "click", tree.with_kind, chip.click)
+        act("kind", "click", len(tree.titles_with_kind), chip.click)
         act("no_kind", "click", COUNT, chip.click)
         act("only", "click", tree.with_any, box.click)
         act("all", "click", COUNT, box.click)
+    return times
+
+
+def check_rows(page: Page, tree: Tree) -> None:
+    """Scroll through the list, all routes and those of one kind, and look at every row.
+
+    Raises:
+        AssertionError: If one is missing, twice there or at the wrong place.
+    """
+    chip = page.locator(f'#filter-kinds button[data-kind="{KIND}"]')
+    for titles in ([stem_of(number) for number in range(COUNT)], tree.titles_with_kind):
+        found = page.evaluate(SCROLL_THROUGH)
+        assert found == [[place, title] for place, title in enumerate(titles, 1)], found
+        chip.click()
+
+
+def measure_scrolls(page: Page, repeats: int) -> list[float]:
+    """Milliseconds from a jump to the end of the list of all routes until its last row is drawn."""
+    times = []
+    for _ in range(repeats):
+        page.evaluate("() => { document.querySelector('#routes').scrollTop = 0; }")
+        page.wait_for_timeout(100.0)
+        times.append(page.evaluate(WATCH_SCROLL, [stem_of(COUNT - 1)]))
     return times
 
 
@@ -279,12 +352,15 @@ def measure_seeks(page: Page, tree: Tree, repeats: int) -> list[float]:
 
 def measure(browser: Browser, tree: Tree, scratch: Path, repeats: int) -> dict[str, tuple[float, str]]:
     """Measure everything."""
-    cold_answers, cold_openings = [], []
+    cold_answers, cold_openings, settled_openings = [], [], []
     for number in range(repeats):
         with Dashboard(tree.root, scratch / f"answers-{number}.log") as dashboard:
-            cold_answers.append(measure_routes(dashboard))
+            cold_answers.append(measure_routes(dashboard)[0])
         with Dashboard(tree.root, scratch / f"openings-{number}.log") as dashboard:
             cold_openings.append(measure_opening(browser, dashboard))
+        with Dashboard(tree.root, scratch / f"settled-{number}.log") as dashboard:
+            time.sleep(SETTLE_S)
+            settled_openings.append(measure_opening(browser, dashboard))
     with Dashboard(tree.root, scratch / "warm.log") as dashboard:
         measure_routes(dashboard)
         warm_answers = [measure_routes(dashboard) for _ in range(3 * repeats)]
@@ -292,24 +368,31 @@ def measure(browser: Browser, tree: Tree, scratch: Path, repeats: int) -> dict[s
         with new_page(browser) as page:
             open_page(page, dashboard.link(dir=EVALUATION))
             filters = measure_filters(page, tree, 2 * repeats)
+            scrolls = measure_scrolls(page, 2 * repeats)
+            check_rows(page, tree)
             open_page(page, dashboard.link(dir=EVALUATION, route=tree.filmed, video="debug"))
             seeks = measure_seeks(page, tree, 4 * repeats)
     median = statistics.median
+    rows = {}
+    for name, openings, which in (
+        ("", cold_openings, "new server, asked in the moment in which it can answer"),
+        ("_settled", settled_openings, f"new server, {SETTLE_S:g} s after it started"),
+        ("_warm", warm_openings, "server that knows them"),
+    ):
+        rows[f"open_1000{name}_s"] = (median(shown for shown, _ in openings), f"s until {COUNT} routes: {which}")
+        rows[f"open_1000_tables{name}_s"] = (median(complete for _, complete in openings), "s until all tables, too")
     slowest = {name: median(values) for name, values in filters.items()}
     worst = max(slowest, key=lambda name: slowest[name])
-    rows = {
-        "open_1000_s": (median(shown for shown, _ in cold_openings), "s until 1,000 routes are shown, new server"),
-        "open_1000_warm_s": (median(shown for shown, _ in warm_openings), "s, server that knows them"),
-        "open_1000_tables_s": (median(complete for _, complete in cold_openings), "s until the tables are there, too"),
-        "open_1000_tables_warm_s": (median(complete for _, complete in warm_openings), "s, server that knows them"),
-        "filter_ms": (slowest[worst], f"ms from key or click to the next frame, slowest filter ({worst})"),
-    }
+    rows["filter_ms"] = (slowest[worst], f"ms from key or click to the next frame, slowest filter ({worst})")
     rows |= {f"filter_{name}_ms": (value, "ms") for name, value in slowest.items()}
     rows["filter_worst_ms"] = (max(max(values) for values in filters.values()), "ms, slowest of all")
+    rows["scroll_ms"] = (median(scrolls), "ms from a jump to the end of the list until its last row is drawn")
     rows["api_routes_cold_ms"] = (median(cold_answers), "ms, first answer of /api/routes of a new server")
-    rows["api_routes_warm_ms"] = (median(warm_answers), "ms, further ones")
+    rows["api_routes_warm_ms"] = (median(answer_ms for answer_ms, _ in warm_answers), "ms, further ones")
+    rows["api_routes_kb"] = (warm_answers[-1][1] / 1000.0, "kB of that answer on the wire")
     width, height = VIDEO_SIZE
     rows["seek_ms"] = (median(seeks), f"ms from the key until a frame is shown, {width} x {height}, random frames")
+    rows["load"] = (os.getloadavg()[0], f"processes that want one of the {os.cpu_count()} cores, mean of a minute")
     return rows
 
 

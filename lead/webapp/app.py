@@ -33,17 +33,27 @@ def create_app(root: Path, *, read_only: bool = False, host: str = "127.0.0.1") 
     from lead.webapp import analysis_api, guards, media_api, pages_api
     from lead.webapp.clip_jobs import ClipJobs
     from lead.webapp.context import EXTENSION, Dashboard
+    from lead.webapp.read_ahead import ReadAhead
     from lead.webapp.root_folder import RootFolder
 
     folder = RootFolder(root)
+    read_ahead = ReadAhead(folder)
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     app.url_map.merge_slashes = False  # odd addresses are refused, not corrected
     app.json = _json_provider(app)
-    app.extensions[EXTENSION] = Dashboard(folder, read_only, ClipJobs())
+    app.extensions[EXTENSION] = Dashboard(folder, read_only, ClipJobs(), read_ahead)
     guards.protect(app, host)
+    answer = app.wsgi_app
 
-    # Browsers learn of a module only when they have read the one that imports it; naming all saves the rounds.
+    def answer_alone(environ: Any, start_response: Any) -> Any:
+        with read_ahead.resting():
+            return answer(environ, start_response)
+
+    app.wsgi_app = answer_alone  # type: ignore[method-assign]
+
+    # Browsers learn of a module only when they have read the one that imports it; naming all saves the rounds
+    # (static/early.js has them loaded).
     modules = sorted(path.name for path in (Path(__file__).parent / "static" / "js").glob("*.js"))
 
     @app.get("/")

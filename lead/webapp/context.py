@@ -13,6 +13,7 @@ from lead.webapp.root_folder import RootFolder
 
 if TYPE_CHECKING:
     from lead.webapp.clip_jobs import ClipJobs
+    from lead.webapp.read_ahead import ReadAhead
 
 EXTENSION = "lead_dashboard"
 
@@ -25,11 +26,13 @@ class Dashboard:
         root: Folder it shows.
         read_only: Refuse everything that would write.
         clips: Clips being cut.
+        read_ahead: Reads evaluations before they are asked for, once a server has started it.
     """
 
     root: RootFolder
     read_only: bool
     clips: ClipJobs
+    read_ahead: ReadAhead
 
     def check_writable(self) -> None:
         """Refuse to write in a read-only dashboard.

@@ -8,6 +8,7 @@ that write must come from the dashboard's own page.
 from __future__ import annotations
 
 import errno
+import gzip
 import ipaddress
 import logging
 import re
@@ -33,6 +34,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+SHORTEST_PACKED_BYTES = 8192
+GZIP_LEVEL = 1
+"""The fastest; others take several times as long and save little."""
 _READING = ("GET", "HEAD", "OPTIONS")
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?", re.IGNORECASE)
 _SENTENCES = {
@@ -72,14 +76,25 @@ def protect(app: Flask, host: str) -> None:
         if "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "no-cache"
         if request.method in ("GET", "HEAD") and response.status_code == 200 and response.is_json:
-            response.add_etag()
+            response.add_etag(weak=True)  # the same whether it is packed or not
             response.make_conditional(request)
+            if response.status_code == 200:
+                pack(response)
         return response
 
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(LeadError, _known_error)
     app.register_error_handler(OSError, _file_error)
     app.register_error_handler(Exception, _unexpected_error)
+
+
+def pack(response: Response) -> None:
+    """Compress a long JSON answer for a browser that takes it; lists of routes shrink to a tenth."""
+    response.vary.add("Accept-Encoding")
+    if not request.accept_encodings["gzip"] or (response.content_length or 0) < SHORTEST_PACKED_BYTES:
+        return
+    response.set_data(gzip.compress(response.get_data(), GZIP_LEVEL, mtime=0))
+    response.content_encoding = "gzip"
 
 
 def is_loopback(host: str) -> bool:

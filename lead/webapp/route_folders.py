@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,11 @@ class DriveFacts:
     scenarios: tuple[str, ...] = ()
 
 
+_FACT_KEYS = {"town", "route_id", "scenarios"}
+_DECODER = json.JSONDecoder()
+_KEY = re.compile(r'\s*[{,]\s*"(?P<key>[^"\\]*)"\s*:\s*')
+_END = re.compile(r"\s*\}\s*$")
+
 NO_RECORDING = Recording()
 NO_FACTS = DriveFacts()
 _RECORDINGS: StateCache[Recording] = StateCache(_CACHED_FILES)
@@ -143,10 +149,8 @@ def _read_drive_facts(path: str) -> DriveFacts:
     """Read the first line; what is not there or not of the right type stays empty."""
     try:
         with open(path, "rb") as file:
-            head: Any = json.loads(file.readline(LONGEST_HEADER_BYTES))
+            head = _beginning(file.readline(LONGEST_HEADER_BYTES).decode())
     except (OSError, ValueError, RecursionError):
-        return NO_FACTS
-    if not isinstance(head, dict):
         return NO_FACTS
     town, route_id, scenarios = (head.get(key) for key in ("town", "route_id", "scenarios"))
     names = [name for name in scenarios if isinstance(name, str)] if isinstance(scenarios, list) else []
@@ -155,3 +159,20 @@ def _read_drive_facts(path: str) -> DriveFacts:
         route_id if isinstance(route_id, str) else "",
         tuple(dict.fromkeys(names[:MOST_SCENARIOS])),
     )
+
+
+def _beginning(line: str) -> dict[str, Any]:
+    """Return the first entries of a JSON object, up to those that are shown: the planned route behind them is long.
+
+    Raises:
+        ValueError: If it is no object, or broken before they all came.
+    """
+    entries: dict[str, Any] = {}
+    place = 0
+    while match := _KEY.match(line, place):
+        entries[match["key"]], place = _DECODER.raw_decode(line, match.end())
+        if entries.keys() >= _FACT_KEYS:
+            return entries
+    if _END.match(line, place) is None:
+        raise ValueError("it is not the beginning of an object")
+    return entries

@@ -7,7 +7,7 @@ shown of a record that fails a check.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from lead.scoring.schema import (
     SCORES,
     ResultError,
     is_number,
+    plain_id,
     read_json,
     record_from_json,
     records_of,
@@ -146,12 +147,7 @@ def results_of(root: RootFolder, folder: Path, listing: Listing, seeds: Sequence
         listing: Its content.
         seeds: Names of child folders that may hold results of Fail2Drive.
     """
-    parts = list(_fail2drive_results(root, folder, listing, seeds))
-    if ROUTE_FOLDER in listing.result_folders:
-        inner = list_folder(root, folder / ROUTE_FOLDER)
-        parts.append(FoundResults(problems=inner.problems))
-        names = sorted(name for name in inner.files if name.endswith(".json"))
-        parts += [_route_file(f"{folder}/{ROUTE_FOLDER}/{name}") for name in names]
+    parts = list(results_of_routes(root, folder, listing, seeds))
     has_results = any(part.found for part in parts)
     is_ours = MANIFEST in listing.files
     if is_ours:
@@ -162,6 +158,18 @@ def results_of(root: RootFolder, folder: Path, listing: Listing, seeds: Sequence
         last = _summary_file(f"{folder}/{summary}")
     state = (*parts, last)
     return _FOLDERS.get(str(folder), state, lambda: _joined(parts, last))
+
+
+def results_of_routes(
+    root: RootFolder, folder: Path, listing: Listing, seeds: Sequence[str] = ()
+) -> Iterator[FoundResults]:
+    """Read the files of single routes one by one; arguments as of :func:`results_of`."""
+    yield from _fail2drive_results(root, folder, listing, seeds)
+    if ROUTE_FOLDER in listing.result_folders:
+        inner = list_folder(root, folder / ROUTE_FOLDER)
+        yield FoundResults(problems=inner.problems)
+        for name in sorted(name for name in inner.files if name.endswith(".json")):
+            yield _route_file(f"{folder}/{ROUTE_FOLDER}/{name}")
 
 
 def _joined(parts: Sequence[FoundResults], summary: FoundResults) -> FoundResults:
@@ -190,19 +198,19 @@ def _plain_id(found: FoundResult) -> str:
     return plain_stem(found.result.record.route_id if found.result else found.stem)
 
 
-def _fail2drive_results(root: RootFolder, folder: Path, listing: Listing, seeds: Sequence[str]) -> list[FoundResults]:
+def _fail2drive_results(
+    root: RootFolder, folder: Path, listing: Listing, seeds: Sequence[str]
+) -> Iterator[FoundResults]:
     """Read ``[<seed>/]{res,results}/<id>_res.json``; routes of seeds below are told apart by their seed."""
     places = [("", folder, kind) for kind in FAIL2DRIVE_FOLDERS if kind in listing.result_folders]
     for seed in seeds:
         inside = list_folder(root, folder / seed).result_folders
         places += [(seed, folder / seed, kind) for kind in FAIL2DRIVE_FOLDERS if kind in inside]
-    parts = []
     for seed, parent, kind in places:
         names = list_folder(root, parent / kind).files
         for name in sorted(name for name in names if name.endswith(FAIL2DRIVE_SUFFIX)):
             path = f"{parent}/{kind}/{name}"
-            parts.append(_of_seed(path, _route_file(path), seed))
-    return parts
+            yield _of_seed(path, _route_file(path), seed)
 
 
 def _of_seed(path: str, part: FoundResults, seed: str) -> FoundResults:
@@ -317,7 +325,7 @@ def _found(item: Any, data: Mapping[str, Any], path: Path, index: int, stem: str
         record, has_scores = _mended(item, index)
     try:
         route_id, repetition = split_route_id(record.route_id, where)
-    except (ResultError, ValueError) as error:  # ValueError: a repetition of thousands of digits
+    except ResultError as error:
         route_id, repetition = stem or record.route_id or f"record {index}", 0
         problems.append(str(error))
     try:
@@ -326,7 +334,7 @@ def _found(item: Any, data: Mapping[str, Any], path: Path, index: int, stem: str
         provenance = None
         problems.append(str(error))
     own = route_stem(route_id, repetition)
-    names = [stem, own, record.route_id, f"{_SCENARIO_PREFIX}{own}", _without_zeros(stem), _without_zeros(own)]
+    names = [stem, own, record.route_id, f"{_SCENARIO_PREFIX}{own}", plain_id(stem), plain_id(own)]
     if record.labels is not None:
         names.append(record.labels.save_name)
     return FoundResult(
@@ -336,11 +344,6 @@ def _found(item: Any, data: Mapping[str, Any], path: Path, index: int, stem: str
         has_scores=has_scores,
         problem=problems[0] if problems else "",
     )
-
-
-def _without_zeros(name: str) -> str:
-    """Return a number without leading zeros: files are numbered 0087 where their routes have the id 87."""
-    return name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name
 
 
 def _provenance(data: Mapping[str, Any], route_id: str, where: str) -> Provenance | None:

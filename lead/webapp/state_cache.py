@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -24,12 +24,11 @@ def file_state(path: Path) -> FileState:
     return str(path), facts.st_mtime_ns, facts.st_size
 
 
-@dataclass
+@dataclass(slots=True)
 class _Entry(Generic[T]):
     lock: threading.Lock = field(default_factory=threading.Lock)
-    state: Hashable = None
-    value: T | None = None
-    is_made: bool = False
+    made: tuple[Hashable, T] | None = None
+    """State and value, replaced together, so that they can be read without the lock."""
 
 
 class StateCache(Generic[T]):
@@ -57,13 +56,18 @@ class StateCache(Generic[T]):
             make: Makes the value; what it raises is passed on, and nothing is kept then.
         """
         with self._lock:
-            entry = self._entries.setdefault(key, _Entry())
-            self._entries.move_to_end(key)
-            while len(self._entries) > self._size:
-                self._entries.popitem(last=False)
+            entry = self._entries.get(key)
+            if entry is None:
+                entry = self._entries[key] = _Entry()
+                while len(self._entries) > self._size:
+                    self._entries.popitem(last=False)
+            else:
+                self._entries.move_to_end(key)
+        made = entry.made
+        if made is not None and made[0] == state:
+            return made[1]
         with entry.lock:
-            if not entry.is_made or entry.state != state:
-                value = make()
-                entry.value, entry.state, entry.is_made = value, state, True
-                return value
-            return cast(T, entry.value)
+            made = entry.made  # perhaps by another request, meanwhile
+            if made is None or made[0] != state:
+                made = entry.made = (state, make())
+            return made[1]

@@ -1,6 +1,7 @@
 """Clips: cut in the page, downloaded by the browser, exact to the frame; and files that must be converted first."""
 
 import shutil
+import subprocess
 
 import cv2
 import pytest
@@ -16,6 +17,8 @@ from page_actions import (
     wait_for_frame,
 )
 from public_results import numbered_frame
+
+from lead.visualization.video import ffmpeg_path
 
 ROUTE = "RouteScenario_1711_rep0"
 WATCH_JOBS = """() => {
@@ -105,6 +108,33 @@ def test_a_clip_that_cannot_be_cut_says_why(opened, own_tree, page_watch):
     enter(opened, "clip-to", "0:02")
     wait_for(opened, "document.querySelector('#clip-jobs .badge.bad')")
     assert len(opened.locator("#clip-jobs li").inner_text()) > len("failed") + 10
+
+
+@pytest.mark.slow
+def test_clips_can_be_cancelled_and_leave_nothing(page, own_tree, start_dashboard, tmp_path):
+    video = own_tree / ROUTE / "1711_debug.mp4"
+    # So long that cutting it cannot end before it is cancelled.
+    command = [ffmpeg_path(), "-loglevel", "error", "-stream_loop", "200", "-i", str(video), "-c", "copy"]
+    subprocess.run([*command, str(tmp_path / "long.mp4")], check=True)
+    shutil.move(tmp_path / "long.mp4", video)
+    open_route(page, start_dashboard(own_tree), dir=".", route=ROUTE)
+    downloads = []
+    page.on("download", lambda download: downloads.append(download.suggested_filename))
+    page.locator("#clip-from").fill("0")
+    page.locator("#clip-to").fill("40:00")
+    page.locator("#cut").click()
+    wait_for(page, "document.querySelector('#clip-jobs progress')?.value > 0")
+    page.locator("#clip-to").fill("39:00")
+    page.locator("#cut").click()
+    wait_for(page, "document.querySelectorAll('#clip-jobs button').length === 2")
+    for left in (1, 0):  # first the one that waits, then the one that is being cut
+        page.locator("#clip-jobs li button").last.click()
+        wait_for(page, f"document.querySelectorAll('#clip-jobs li').length === {left}")
+    assert [path.name for path in (own_tree / ROUTE).rglob("clips/*")] == []
+    assert clip_files(page) == []
+    assert downloads == []
+    page.locator("#clip-to").fill("0:01")  # later clips do not suffer
+    assert len(numbers_in(downloaded(page, page.locator("#cut").click, tmp_path))) == 20
 
 
 def test_read_only_shows_clips_and_cuts_none(page, own_tree, start_dashboard):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from browser_support import has_h264, open_page, shown_frame, wait_for
-from page_actions import PLAYS, STANDS, VIDEO, address, enter, route_titles, texts, wait_for_frame
+from page_actions import PLAYS, STANDS, VIDEO, address, enter, route_titles, table, texts, wait_for_frame
 from public_results import HEIGHT, WIDTH, entry, numbered_frame, record, result_file, write_json, write_numbered_video
 
 from lead.visualization.video import VideoWriter
@@ -177,6 +177,31 @@ def test_a_replay_on_the_map_goes_on_as_the_drive_does(page, evaluation, start_d
     assert page.locator("#step").input_value() == "41"
     enter(page, "step", "101")
     wait_for(page, "document.querySelector('#map').dataset.step === '101'")
+
+
+def test_a_comparison_follows_both_evaluations_and_keeps_order_and_focus(page, evaluation, start_dashboard):
+    root = evaluation.parents[1]
+    first = root / "before" / "bench2drive_0"
+    write_json(first / "checkpoint_endpoint.json", result_file([record("1", 0, 80.0, 100.0)]))
+    link = {"dir": "before/bench2drive_0", "view": "compare", "other": "agent/bench2drive_0"}
+    open_page(page, start_dashboard(root).link(**link))
+    assert [row[:6] for row in table(page, "Routes")[1:]] == [["1", "", "", "80.0", "100.0", "+20.00"]]
+    page.locator("#comparison th button", has_text="route").first.click()
+    page.locator("#comparison th button", has_text="route").first.click()
+    page.locator("#comparison th button", has_text="route").first.focus()
+    page.evaluate("() => { document.querySelector('#comparison table').dataset.same = 'yes'; }")
+    page.wait_for_timeout(5000)  # two rounds without news
+    assert page.locator("#comparison table[data-same]").count() == 1
+    route = GrowingRoute(evaluation, "2", has_video=False)
+    finish(evaluation, route, 60.0, collisions_vehicle=[CAR])
+    wait_for(page, "document.querySelector('#comparison').innerText.includes('60.0')")
+    assert [row[0] for row in table(page, "Routes")[1:]] == ["2", "1"]  # as sorted before
+    assert page.evaluate("document.activeElement.dataset.column") == "title"
+    write_json(
+        first / "checkpoint_endpoint.json", result_file([record("1", 0, 80.0, 100.0), record("2", 1, 45.0, 100.0)])
+    )
+    wait_for(page, "document.querySelector('#comparison .tile').innerText.startsWith('2')")
+    assert table(page, "Routes")[1][3:6] == ["45.0", "60.0", "+15.00"]
 
 
 def test_the_start_page_lists_new_evaluations_and_keeps_the_focus(page, evaluation, start_dashboard):

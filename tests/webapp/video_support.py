@@ -17,6 +17,7 @@ from lead.webapp import media_api
 from lead.webapp.clip_jobs import ClipJobs
 from lead.webapp.context import EXTENSION, Dashboard
 from lead.webapp.errors import RequestError
+from lead.webapp.read_ahead import ReadAhead
 from lead.webapp.root_folder import RootFolder
 
 BITS = 12
@@ -82,7 +83,8 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60.0
 def media_app(root: Path, clips: ClipJobs | None = None, *, read_only: bool = False) -> Flask:
     """An application with nothing but videos and clips."""
     app = Flask("media")
-    app.extensions[EXTENSION] = Dashboard(RootFolder(root), read_only, clips or ClipJobs())
+    folder = RootFolder(root)
+    app.extensions[EXTENSION] = Dashboard(folder, read_only, clips or ClipJobs(), ReadAhead(folder))
     app.register_blueprint(media_api.bp)
 
     @app.errorhandler(RequestError)

@@ -77,8 +77,10 @@ export async function getLines(path, parameters) {
 }
 
 async function send(url, options) {
+  const early = window.early.get(url); // asked for by early.js, before there was this module
+  window.early.delete(url);
   try {
-    return await fetch(url, options);
+    return await (early ?? fetch(url, options));
   } catch {
     throw new ApiError("the dashboard's server does not answer; is it still running?", 0);
   }

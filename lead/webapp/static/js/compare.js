@@ -1,11 +1,12 @@
 // Two evaluations route by route.
 
 import { getJson } from "./api.js";
-import { byId, el } from "./dom.js";
+import { byId, el, replaceKeepingFocus } from "./dom.js";
 import { isCounted, kindDot, kindLabel, number, plural } from "./format.js";
 import { link, state, update } from "./state.js";
 
 let order = { column: "delta", ascending: true };
+let rendered = null; // the answer that is shown
 
 /** Fill the choice of the other evaluation and, if one is chosen, show the comparison. */
 export async function showComparison(evaluations) {
@@ -16,17 +17,26 @@ export async function showComparison(evaluations) {
   select.value = state.other ?? "";
   select.onchange = () => update({ other: select.value || null });
   if (state.other === null) {
+    rendered = null;
     byId("comparison").replaceChildren(el("p", { class: "empty" }, others.length
       ? "Choose a second evaluation of the same routes: another checkpoint, seed or version."
       : "There is no other evaluation in this folder."));
     return;
   }
+  await refreshComparison();
+}
+
+/** Show the comparison as it is now; nothing is touched while it is the same. */
+export async function refreshComparison() {
   const { dir, other } = state;
+  if (other === null) return;
   const data = await getJson("/api/compare", { dir, other });
-  if (dir === state.dir && other === state.other) render(data); // else another one was chosen meanwhile
+  if (dir !== state.dir || other !== state.other) return; // another one was chosen meanwhile
+  if (data !== rendered) render(data);
 }
 
 function render(data) {
+  rendered = data;
   const changes = { better: 0, worse: 0 };
   for (const { delta } of data.rows) {
     if (delta > 0.005) changes.better += 1;
@@ -34,12 +44,13 @@ function render(data) {
   }
   const problems = data.problems.length ? el("div", { class: "problems" }, ...data.problems.map((text) => el("p", {}, text))) : null;
   const common = data.rows.filter((row) => row.a && row.b).length;
-  byId("comparison").replaceChildren(...[problems,
+  const nodes = [problems,
     el("p", {}, `A: ${data.a.dir} (${plural(data.a.routes, "route")})`, el("br"), `B: ${data.b.dir} (${plural(data.b.routes, "route")})`),
     el("div", { class: "tiles" },
       ...[["routes in both", common], ["better in B", changes.better], ["worse in B", changes.worse]].map(([label, value]) =>
         el("div", { class: "tile" }, el("b", {}, String(value)), el("span", {}, label)))),
-    measureTable(data), routeTable(data)].filter(Boolean));
+    measureTable(data), routeTable(data)].filter(Boolean);
+  replaceKeepingFocus(byId("comparison"), nodes, (node) => node.dataset.column ?? node.href);
 }
 
 function measureTable(data) {
@@ -67,7 +78,7 @@ function routeTable(data) {
   const compared = (x, y) => (typeof x === "string" ? x.localeCompare(y, undefined, { numeric: true }) : x - y || 0);
   const rows = [...data.rows].sort((x, y) => sign * compared(value(x), value(y))).map(routeRow);
   const heads = COLUMNS.map(([key, label]) => el("button", {
-    type: "button", on: { click: () => { order = { column: key, ascending: order.column === key ? !order.ascending : true }; render(data); } },
+    type: "button", dataset: { column: key }, on: { click: () => { order = { column: key, ascending: order.column === key ? !order.ascending : true }; render(data); } },
   }, label, order.column === key ? (order.ascending ? " ↑" : " ↓") : ""));
   return el("div", { class: "table-box" }, el("h2", {}, "Routes"), table([...heads, "A", "B"], rows, 3, 6));
 }

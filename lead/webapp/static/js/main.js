@@ -1,7 +1,7 @@
 // Puts the page together: what the address asks for is fetched and shown, and asked for again while it may change.
 
 import { busy, getJson } from "./api.js";
-import { showComparison } from "./compare.js";
+import { refreshComparison, showComparison } from "./compare.js";
 import { byId, el, toast } from "./dom.js";
 import { setKinds } from "./format.js";
 import { Home } from "./home.js";
@@ -26,8 +26,6 @@ const openRoute = (route) => update({ ...PLACE, route, view: null }, { push: tru
 
 async function start() {
   startTheme();
-  // The longest answer is asked for first, so that it is made while the page sets itself up.
-  if (state.dir !== null) getJson("/api/routes", { dir: state.dir }).catch(() => {});
   info = await getJson("/api/info");
   setKinds(info.kinds);
   restrictKinds(info.kinds.map(({ kind }) => kind));
@@ -106,6 +104,7 @@ async function poll() {
         const isNews = await fetchRoutes();
         if (currentView() === "player") await view.poll();
         if (isNews && currentView() === "scores") await showScores(routes.data, info.benchmarks);
+        if (currentView() === "compare") await refreshComparison();
         if (currentView() !== "player") byId("live").hidden = !routes.data.is_live;
       }
     } catch (error) {

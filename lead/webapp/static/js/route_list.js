@@ -1,17 +1,41 @@
 // The routes of the open evaluation in the sidebar, with their filters. A tree of a thousand routes must filter at once,
-// so rows are made only when their data change, and filtering merely hides them.
+// so a row is made only when it comes into sight, and made anew only when its data change.
 
 import { byId, el, replaceKeepingFocus } from "./dom.js";
 import { isCounted, kindColor, kindDot, kindLabel, kindOrder, number, plural, scoreClass } from "./format.js";
 import { state, update } from "./state.js";
+import { VirtualList } from "./virtual_list.js";
+
+const FILTERS = ["q", "only", "kinds", "scenario", "sort"];
+const NAMES = new Intl.Collator(undefined, { numeric: true });
+
+/** One route: what the server says of it, the text that filters look into, and its row, made when it is first needed. */
+class Entry {
+  #item = null;
+
+  constructor(row, signature) {
+    this.row = row;
+    this.signature = signature;
+    this.text = [row.title, row.name, row.town, row.status ?? "", ...row.scenarios, ...Object.keys(row.kinds).map(kindLabel), row.text].join(" ").toLowerCase();
+  }
+
+  get name() { return this.row.name; }
+
+  get item() { return this.#item ??= routeItem(this.row); }
+
+  get button() { return this.item.firstElementChild; }
+}
 
 export class RouteList {
   #data = null;
-  #rows = new Map(); // name -> {row, item, button, text}
+  #rows = new Map(); // name -> Entry
   #order = [];
+  #current = null; // the entry that is marked
+  #shown;
 
   constructor(onOpen) {
     this.onOpen = onOpen;
+    this.#shown = new VirtualList(byId("routes"), (button) => button.dataset.route);
     byId("filter-text").addEventListener("input", () => update({ q: byId("filter-text").value }));
     byId("filter-infractions").addEventListener("change", () => update({ only: byId("filter-infractions").checked }));
     byId("sort").addEventListener("change", () => update({ sort: byId("sort").value }));
@@ -20,70 +44,67 @@ export class RouteList {
     byId("routes").addEventListener("click", (event) => this.#onClick(event));
     byId("routes").addEventListener("keydown", (event) => this.#onKey(event));
     byId("filter-text").addEventListener("keydown", (event) => {
-      if (event.key === "ArrowDown") { this.#visible()[0]?.button.focus(); event.preventDefault(); }
+      if (event.key === "ArrowDown") { this.#shown.focus(0); event.preventDefault(); }
     });
   }
 
   /** Show the routes of an evaluation; `data` is the server's answer. */
   set(data) {
     if (data === this.#data) return;
-    if (data?.dir !== this.#data?.dir) this.#rows.clear();
+    const isOther = data?.dir !== this.#data?.dir;
+    if (isOther) this.#rows.clear();
     this.#data = data;
     const rows = new Map();
     for (const row of data?.routes ?? []) rows.set(row.name, this.#entry(row));
     this.#rows = rows;
     this.#renderFilters();
     this.#sort();
-    this.apply();
+    this.#apply(!isOther);
   }
 
   get data() { return this.#data; }
 
   onState(changed) {
     if (changed.has("sort")) this.#sort();
-    if (["q", "only", "kinds", "scenario", "sort"].some((key) => changed.has(key))) this.apply();
-    if (changed.has("route")) this.#markCurrent(true);
+    if (FILTERS.some((key) => changed.has(key))) this.#apply(false);
+    if (changed.has("route")) {
+      this.#markCurrent();
+      this.#shown.reveal(state.route);
+    }
   }
 
-  /** Hide the routes that do not match. */
-  apply() {
+  /** Show the routes that match; news (`stay`) leave the list where it is, a filter starts at the open route or the top. */
+  #apply(stay) {
     this.#showFilters();
     const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    for (const { row, item, button, text } of this.#rows.values()) {
-      const isShown = matches(row, text, words);
-      if (button.hidden === isShown) item.hidden = button.hidden = !isShown;
-      shown += isShown;
-    }
+    const matching = this.#order.filter((entry) => matches(entry, words));
+    const shown = matching.length;
     const total = this.#rows.size;
     const planned = this.#data?.planned ?? null;
     const driven = planned !== null && planned > this.#data.done ? `, ${this.#data.done} of ${planned} driven` : "";
-    byId("route-count").textContent = (shown === total ? plural(total, "route") : `${shown} of ${plural(total, "route")}`) + driven;
-    this.#markCurrent(false);
+    const text = (shown === total ? plural(total, "route") : `${shown} of ${plural(total, "route")}`) + driven;
+    if (byId("route-count").textContent !== text) byId("route-count").textContent = text; // it is read out
+    this.#markCurrent();
+    this.#shown.show(matching, stay);
+    if (!stay) this.#shown.reveal(state.route);
   }
 
   /** Open the next (1) or previous (-1) route that is shown. */
   neighbour(direction) {
-    const visible = this.#visible();
-    const index = visible.findIndex(({ row }) => row.name === state.route);
-    const next = visible[index < 0 ? (direction > 0 ? 0 : visible.length - 1) : index + direction];
-    if (next) this.onOpen(next.row.name);
+    const index = this.#shown.indexOf(state.route);
+    const next = this.#shown.at(index < 0 ? (direction > 0 ? 0 : this.#shown.length - 1) : index + direction);
+    if (next) this.onOpen(next.name);
   }
-
-  #visible() { return this.#order.filter(({ button }) => !button.hidden); }
 
   #entry(row) {
     const known = this.#rows.get(row.name);
     const signature = JSON.stringify(row);
-    if (known?.signature === signature) return known;
-    const item = routeItem(row);
-    const text = [row.title, row.name, row.town, row.status ?? "", ...row.scenarios, ...Object.keys(row.kinds).map(kindLabel), row.text].join(" ").toLowerCase();
-    return { row, signature, item, button: item.firstChild, text };
+    return known?.signature === signature ? known : new Entry(row, signature);
   }
 
   #sort() {
     const entries = [...this.#rows.values()];
-    const byName = (a, b) => a.row.title.localeCompare(b.row.title, undefined, { numeric: true });
+    const byName = (a, b) => NAMES.compare(a.row.title, b.row.title);
     const score = ({ row }) => row.scores?.driving ?? Infinity;
     const orders = {
       name: byName,
@@ -92,9 +113,6 @@ export class RouteList {
       scenario: (a, b) => (a.row.scenarios[0] ?? "~").localeCompare(b.row.scenarios[0] ?? "~") || byName(a, b),
     };
     this.#order = entries.sort(orders[state.sort]);
-    const focused = document.activeElement?.closest?.(".route")?.dataset.route;
-    byId("routes").replaceChildren(...this.#order.map(({ item }) => item));
-    if (focused !== undefined) this.#rows.get(focused)?.button.focus({ preventScroll: true });
   }
 
   #renderFilters() {
@@ -123,11 +141,12 @@ export class RouteList {
     byId("clear-filters").hidden = !(state.q || state.only || state.kinds.length || state.scenario);
   }
 
-  #markCurrent(scroll) {
-    for (const button of byId("routes").querySelectorAll('[aria-current="true"]')) button.removeAttribute("aria-current");
-    const current = state.route === null ? undefined : this.#rows.get(state.route);
-    current?.button.setAttribute("aria-current", "true");
-    if (scroll) current?.button.scrollIntoView({ block: "nearest" });
+  #markCurrent() {
+    const entry = this.#rows.get(state.route) ?? null;
+    if (entry === this.#current) return;
+    this.#current?.button.removeAttribute("aria-current");
+    this.#current = entry;
+    entry?.button.setAttribute("aria-current", "true");
   }
 
   #onClick(event) {
@@ -141,10 +160,9 @@ export class RouteList {
     if (!step || !button || event.shiftKey || event.ctrlKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
-    const visible = this.#visible();
-    const index = visible.findIndex((entry) => entry.button === button) + step;
+    const index = this.#shown.indexOf(button.dataset.route) + step;
     if (index < 0) byId("filter-text").focus();
-    else visible[index]?.button.focus();
+    else this.#shown.focus(index);
   }
 }
 
@@ -152,7 +170,7 @@ function toggleKind(kind) {
   update({ kinds: state.kinds.includes(kind) ? state.kinds.filter((each) => each !== kind) : [...state.kinds, kind] });
 }
 
-function matches(row, text, words) {
+function matches({ row, text }, words) {
   if (state.only && !row.infraction_count) return false;
   if (state.kinds.length && !state.kinds.some((kind) => row.kinds[kind])) return false;
   if (state.scenario && !row.scenarios.includes(state.scenario)) return false;
