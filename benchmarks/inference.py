@@ -2,7 +2,7 @@
 
 `eager` is the published way: every head, automatic mixed precision on GPUs, one seed after the other. `eager_plan` is
 the same with only the heads that driving needs. The fast path computes those heads, too. Weights are random: they do
-not change the time.
+not change the time. `agent_overhead` is what a tick of the sensor agent costs beside the networks.
 
     python benchmarks/inference.py             # all variants; on the GPU if there is one
     python benchmarks/inference.py --quick     # ResNet34 only
@@ -17,9 +17,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 from common import parse_options, report
+from sensing import ticks
 
+from lead.agents.sensor_agent_view import make_view
+from lead.control.agent_control import AgentController
+from lead.control.position_filter import AppliedControl
 from lead.inference.devices import choose_devices, precision
 from lead.inference.engine import CudaGraphEngine, Engine, FastCpuEngine, PlainEngine
+from lead.inference.ensemble import Prediction
 from lead.models.transfuser.architecture import VARIANTS, Architecture
 from lead.models.transfuser.network import Transfuser, input_shapes
 from lead.models.transfuser.outputs import ALL_HEADS, DRIVING_HEADS
@@ -88,6 +93,33 @@ def gpu_mib(make: Callable[[], Engine], batch: Mapping[str, torch.Tensor], devic
     return float(peak) / 2**20
 
 
+def agent_overhead(count: int) -> dict[str, tuple[float, str]]:
+    """What a tick of the sensor agent costs around the networks: from sensor packets to inputs, and on to a control."""
+    preprocessor, raws = ticks(count)
+    controller, control = AgentController(), AppliedControl(0.0, 0.0, 1.0)
+    points = np.stack([np.arange(2.5, 12.5), np.zeros(10)], axis=1)
+    cpu, clock = [], []
+    for raw in raws:
+        started_cpu, started = time.process_time(), time.perf_counter()
+        inputs = preprocessor.step(raw, control)
+        inputs.batch()
+        prediction = Prediction(path_ego=points, waypoints_ego=points[:8], target_speed_mps=8.0)
+        control = controller.step(
+            inputs.pose.speed_mps,
+            path_ego=prediction.path_ego,
+            target_speed_mps=prediction.target_speed_mps,
+            waypoints_ego=prediction.waypoints_ego,
+        )
+        make_view(inputs, prediction, {}, with_pictures=False)
+        cpu.append(1000.0 * (time.process_time() - started_cpu))
+        clock.append(1000.0 * (time.perf_counter() - started))
+    settled = slice(20, None)  # until the queues are full
+    return {
+        "agent_overhead_ms": (float(np.median(clock[settled])), "around the networks, per tick, median; aim 5"),
+        "agent_overhead_cpu_ms": (float(np.median(cpu[settled])), "processor time, all threads"),
+    }
+
+
 def main() -> None:
     """Measure all variants."""
     options = parse_options(__doc__ or "")
@@ -111,6 +143,7 @@ def main() -> None:
             if device.type == "cuda":
                 rows[f"{name}_gpu_mib"] = gpu_mib(makers["fast"], batch, device), "reserved by PyTorch"
                 rows[f"{name}_eager_gpu_mib"] = gpu_mib(makers["eager"], batch, device), "reserved by PyTorch"
+    rows |= agent_overhead(60 if options.quick else 120)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     report(f"Inference, batch 1, {name}, PyTorch {torch.__version__}", rows, options.json, device=name)
 

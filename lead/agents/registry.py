@@ -16,13 +16,13 @@ AGENTS: Mapping[str, str] = MappingProxyType(
     {
         "autopilot": "lead.agents.autopilot:AutopilotAgent",
         "cruise": "lead.agents.constant:CruiseAgent",
+        "transfuser": "lead.agents.sensor_agent:SensorAgent",
     }
 )
 """Agent name to "module:class"."""
 
 LATER: Mapping[str, str] = MappingProxyType(
     {
-        "transfuser": "the sensor agent for --checkpoint folders",
         "expert": "the rule-based expert",
         "expert_py123d": "the rule-based expert that writes 123D logs",
         "carl": "the CaRL agent",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lead.config.model_choice import ModelChoice, parse_seeds
 from lead.errors import LeadError
 from lead.routes.catalogue import benchmark_of, foreign_benchmark
 from lead.routes.model import Route
@@ -15,6 +16,7 @@ from lead.scoring.profiles import BenchmarkProfile, profile
 LOG = logging.getLogger(__name__)
 
 DEFAULT_AGENT = "autopilot"
+SENSOR_AGENT = "transfuser"
 
 
 class ChoiceError(LeadError):
@@ -36,6 +38,17 @@ class AgentChoice:
     config: str
     is_expert: bool = False
     has_model: bool = False
+
+    @property
+    def label(self) -> str:
+        """Name for folders of results: that of the agent, or of the checkpoint with its chosen members."""
+        if not self.has_model:
+            return Path(self.name.rpartition(":")[2]).stem
+        model = ModelChoice.from_text(self.config)
+        words = [Path(model.checkpoint).name]
+        words += ["seeds", *map(str, model.seeds)] if model.seeds is not None else []
+        words += ["max", str(model.max_models)] if model.max_models is not None else []
+        return "_".join(words)
 
 
 def choose_agent(
@@ -75,11 +88,35 @@ def choose_agent(
     if checkpoint is not None:
         if not checkpoint.is_dir():
             raise ChoiceError(f"the checkpoint folder {checkpoint} does not exist")
-        name = "carl" if carl else "plant" if plant else "transfuser"
+        name = "carl" if carl else "plant" if plant else SENSOR_AGENT
         return AgentChoice(name, str(checkpoint), has_model=True)
     if expert:
         return AgentChoice("expert_py123d" if py123d else "expert", str(routes), is_expert=True)
     return AgentChoice(agent or DEFAULT_AGENT, agent_config or "")
+
+
+def choose_model(
+    choice: AgentChoice, *, seeds: str | None, max_models: int | None, device: str | None, fit_memory: bool
+) -> AgentChoice:
+    """Add the choice of members and devices to that of the agent, and find out whether the model can drive.
+
+    Raises:
+        ChoiceError: If the flags are given to an agent that has no ensemble.
+        LeadError: If the checkpoint, a seed or the device cannot be used.
+    """
+    if choice.name != SENSOR_AGENT:
+        flags = {"--seeds": seeds, "--max-models": max_models, "--device": device, "--fit-memory": fit_memory or None}
+        given = [flag for flag, value in flags.items() if value is not None]
+        if given:
+            raise ChoiceError(f"{' and '.join(given)} only make sense for a TransFuser checkpoint (--checkpoint DIR)")
+        return choice
+    from lead.agents.sensor_agent_model import check_model
+
+    model = ModelChoice(
+        choice.config, parse_seeds(seeds) if seeds is not None else None, max_models, device, fit_memory
+    )
+    check_model(model)
+    return replace(choice, config=model.to_text())
 
 
 def choose_profile(

@@ -32,6 +32,10 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     name: Annotated[str, typer.Argument(help="bench2drive, longest6, town13, fail2drive, with -VERSION if wanted.")],
     overrides: options.Overrides = None,
     checkpoint: options.Checkpoint = None,
+    seeds: options.Seeds = None,
+    max_models: options.MaxModels = None,
+    device: options.Device = None,
+    fit_memory: options.FitMemory = False,
     expert: options.Expert = False,
     carl: options.Carl = False,
     plant: options.Plant = False,
@@ -67,7 +71,7 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
       lead benchmark longest6 --checkpoint outputs/checkpoints/tfv6_resnet34 --workers 2
     """
     # Imported here so that --help stays instant.
-    from lead.cli.agent_choice import choose_agent
+    from lead.cli.agent_choice import choose_agent, choose_model
     from lead.cli.drive import memory_bytes
     from lead.evaluation.supervisor import DriveSettings
     from lead.scoring.profiles import profile
@@ -84,8 +88,8 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
         routes=routes or Path(rules.name),
     )
     tasks = suite_tasks(rules, routes, seed, repetitions)
-    label = Path(choice.config).name if choice.has_model else Path(choice.name.rpartition(":")[2]).stem
-    folder = output_dir or OUTPUT / label / f"{rules.name}_{seed}"
+    choice = choose_model(choice, seeds=seeds, max_models=max_models, device=device, fit_memory=fit_memory)
+    folder = output_dir or OUTPUT / choice.label / f"{rules.name}_{seed}"
     limit = memory_bytes(memory_limit)
     settings = [
         DriveSettings(
@@ -100,7 +104,7 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
             memory_bytes=limit if memory_limit is not None else limit // workers,
             topdown_video=video,
             closed_loop=tuple(overrides or ()),
-            gpu=gpu if choice.has_model else None,
+            gpu=gpu if choice.has_model and (device is None or gpus is not None) else None,
         )
         for gpu in worker_gpus(gpus, workers)
     ]
@@ -200,8 +204,12 @@ def _run(
     if closed_loop.custom_weather is not None:
         preset(closed_loop.custom_weather)  # An unknown name must be reported before anything starts.
     kind = simulator_kind(simulator)
-    root = "CARLA_F2D" if first.profile.name == "fail2drive" else "CARLA_ROOT"
-    choices = [SimulatorChoice(kind, free_port(3), seed, gpu, root, timeout_s=first.timeout_s) for gpu in gpus]
+    is_fail2drive = first.profile.name == "fail2drive"
+    root = "CARLA_F2D" if is_fail2drive else "CARLA_ROOT"
+    choices = [
+        SimulatorChoice(kind, free_port(3), seed, gpu, root, timeout_s=first.timeout_s, fail2drive_assets=is_fail2drive)
+        for gpu in gpus
+    ]
     store = ResultStore(first.folder, first.profile, tasks)
     with folder_lock(first.folder):
         store.open(resume=resume)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lead.evaluation.simulators import SimulatorChoice
     from lead.evaluation.supervisor import DriveSettings
     from lead.evaluation.tasks import RouteTask
+    from lead.scoring.profiles import BenchmarkProfile
 
 EXIT_INFRASTRUCTURE, EXIT_AGENT = 1, 3
 EXIT_TERMINATED = 128 + signal.SIGTERM
@@ -30,6 +31,10 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     routes: Annotated[Path, typer.Option(help="Route XML file.")],
     overrides: options.Overrides = None,
     checkpoint: options.Checkpoint = None,
+    seeds: options.Seeds = None,
+    max_models: options.MaxModels = None,
+    device: options.Device = None,
+    fit_memory: options.FitMemory = False,
     expert: options.Expert = False,
     carl: options.Carl = False,
     plant: options.Plant = False,
@@ -75,11 +80,11 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     Examples:
       lead drive --routes data/routes/demo.xml
       lead drive --agent my_agent.py --routes data/benchmark_routes/bench2drive/1711.xml --bench2drive
+      lead drive --checkpoint outputs/checkpoints/tfv6_resnet34 --seeds 0,2 --routes data/routes/demo.xml
       lead drive --routes data/routes/demo.xml produce_demo_video=true custom_weather=ClearSunset
     """
     # Imported here so that --help stays instant.
-    from lead.cli.agent_choice import choose_agent, choose_profile
-    from lead.evaluation.simulators import SimulatorChoice, simulator_kind
+    from lead.cli.agent_choice import choose_agent, choose_model, choose_profile
     from lead.evaluation.supervisor import DriveSettings
     from lead.evaluation.tasks import make_tasks
     from lead.routes.catalogue import route_stem
@@ -95,6 +100,7 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
         agent_config=agent_config,
         routes=routes,
     )
+    choice = choose_model(choice, seeds=seeds, max_models=max_models, device=device, fit_memory=fit_memory)
     selected = read_routes(routes)
     if route_id:
         selected = select_routes(selected, route_id)
@@ -114,18 +120,34 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
         topdown_video=video,
         closed_loop=tuple(overrides or ()),
         debug=debug,
-        gpu=gpu if choice.has_model else None,
+        gpu=gpu if choice.has_model and device is None else None,
         single=len(tasks) == 1,
         name=stem,
     )
-    kind = simulator_kind(simulator)
-    root = "CARLA_F2D" if rules.name == "fail2drive" else "CARLA_ROOT"
-    server = SimulatorChoice(kind, port, traffic_manager_seed, gpu, root, timeout_s=timeout)
+    server = _server_choice(simulator, rules, port, traffic_manager_seed, gpu, timeout)
     if harness not in ("builtin", "official"):
         raise typer.BadParameter(f"{harness!r} is neither builtin nor official", param_hint="--harness")
     if harness == "official":
         raise typer.Exit(_drive_officially(routes, settings, server, traffic_manager_port, repetitions, resume=resume))
     run_drive(Drive(tasks, settings, server, traffic_manager_port, resume))
+
+
+def _server_choice(
+    simulator: str, rules: BenchmarkProfile, port: int, seed: int, gpu: int, timeout_s: float
+) -> SimulatorChoice:
+    """Return the simulator that was asked for; Fail2Drive has a CARLA of its own, and assets of its own."""
+    from lead.evaluation.simulators import SimulatorChoice, simulator_kind
+
+    is_fail2drive = rules.name == "fail2drive"
+    return SimulatorChoice(
+        simulator_kind(simulator),
+        port,
+        seed,
+        gpu,
+        "CARLA_F2D" if is_fail2drive else "CARLA_ROOT",
+        timeout_s=timeout_s,
+        fail2drive_assets=is_fail2drive,
+    )
 
 
 def _drive_officially(
@@ -168,6 +190,8 @@ def _drive_officially(
                     debug=settings.debug,
                     resume=resume,
                     benchmark=benchmark,
+                    closed_loop=settings.closed_loop,
+                    gpu=settings.gpu,
                 )
             )
             typer.echo(f"results  {settings.folder / FILE_NAME}")

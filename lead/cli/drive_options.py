@@ -14,6 +14,17 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Closed-loop settings (docs/configuration.md).")
 ]
 Checkpoint = Annotated[Path | None, typer.Option(help="Folder with the model of the agent.")]
+Seeds = Annotated[
+    str | None,
+    typer.Option(help="Members of the checkpoint's ensemble, such as 0,2 [default: all].", show_default=False),
+]
+MaxModels = Annotated[int | None, typer.Option(help="Use at most so many members, lowest seeds first.", min=1)]
+Device = Annotated[
+    str | None, typer.Option(help="Where the model runs: cpu, cuda:0, or several as cuda:0,cuda:1 [default: the best].")
+]
+FitMemory = Annotated[
+    bool, typer.Option("--fit-memory", help="Use fewer members if the GPU has too little memory for all.")
+]
 Expert = Annotated[bool, typer.Option("--expert", help="Drive the rule-based expert.")]
 Carl = Annotated[bool, typer.Option("--carl", "--carl-agent", help="The checkpoint is a CaRL agent.")]
 Plant = Annotated[bool, typer.Option("--plant", help="The checkpoint is a PlanT agent.")]

@@ -193,7 +193,7 @@ class _Reporter:
 
     def report(self, run: RouteRun) -> None:
         """Send the result."""
-        self._channel.send("measured", run=run_to_json(run), **self._facts())
+        self._channel.send("measured", run=run_to_json(run), explanation=self.episode.explanation, **self._facts())
 
     def report_death(self) -> None:
         """Send what was measured until the simulator died, and leave.

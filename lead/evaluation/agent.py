@@ -15,6 +15,7 @@ import carla
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.config.closed_loop import ClosedLoopConfig
 from lead.evaluation.ego_motion import motion_row
 from lead.evaluation.observation import WorldObserver
 from lead.evaluation.traffic_lights import TrafficLights
@@ -41,10 +42,13 @@ class AutonomousAgent:
         track: Track the agent takes part in.
         plan_spacing_m: Largest distance between points of the thinned plan; the benchmark's profile sets it.
         hero_actor: The vehicle driven, as in Bench2Drive's base class; set before ``setup``.
+        closed_loop: Settings of the evaluation; set before ``setup``. None under CARLA's own leaderboard, where agents
+            read the environment.
     """
 
     plan_spacing_m: float = 200.0
     hero_actor: carla.Vehicle | None = None
+    closed_loop: ClosedLoopConfig | None = None
 
     def __init__(self, carla_host: str, carla_port: int, debug: bool = False) -> None:
         """Create an agent; heavy work belongs into :meth:`setup`."""

@@ -203,7 +203,9 @@ class Attempt:
         if run.failure == SIMULATION_CRASHED:
             return Outcome(Blame.INFRASTRUCTURE, "the simulator stopped answering", run)
         if run.failure in (AGENT_CRASHED, AGENT_SETUP_FAILED):
-            return Outcome(Blame.AGENT, f"{run.failure}{self._tail()}", run)
+            explanation = message.get("explanation")
+            detail = f": {explanation}" if explanation else self._tail()
+            return Outcome(Blame.AGENT, f"{run.failure}{detail}", run)
         return Outcome(Blame.NOBODY, "", run)
 
     def _explained(self, message: Message) -> Outcome:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lead import __version__
+from lead.config.model_choice import checkpoint_folder
 from lead.evaluation.supervisor import DriveSettings
 from lead.evaluation.tasks import RouteTask
 
@@ -77,7 +78,7 @@ def weights_of(settings: DriveSettings) -> dict[str, Any]:
     agent_file = Path(settings.agent)
     if agent_file.suffix == ".py" and agent_file.is_file():
         result["sha256"] = sha256_of(agent_file)
-    folder = Path(settings.agent_config) if settings.agent_config else None
+    folder = Path(checkpoint_folder(settings.agent_config)) if settings.agent_config else None
     if folder is not None and folder.is_dir():
         files = sorted({path for pattern in WEIGHT_PATTERNS for path in folder.glob(pattern)})
         result["files"] = {path.name: sha256_of(path) for path in files}

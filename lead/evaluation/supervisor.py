@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from lead.config.model_choice import checkpoint_folder
 from lead.errors import LeadError
 from lead.evaluation.attempt import Attempt, Blame, Limits, Outcome
 from lead.evaluation.episode_child import EpisodeChild, Message
@@ -246,7 +247,7 @@ class Worker:
             "OUTPUT_DIR": str(settings.folder),
             "EVALUATION_OUTPUT_DIR": str(settings.folder),
             "IS_BENCH2DRIVE": "1" if is_bench2drive else "0",
-            "CHECKPOINT_DIR": settings.agent_config,
+            "CHECKPOINT_DIR": checkpoint_folder(settings.agent_config),
         }
         if settings.gpu is not None:
             extra["CUDA_VISIBLE_DEVICES"] = str(settings.gpu)

@@ -1,30 +1,16 @@
-"""The compiled part of telling the ground: one pass over the points per centre, planes fitted in double precision.
+"""The compiled part of telling the ground: points dealt out to centres and sectors, planes in double precision.
 
-It is some three million simple steps per tick, which NumPy can only do in hundreds of small calls. Warp compiles it
-once per machine and keeps the result in its cache.
+These are some three million simple steps per tick, for which NumPy needs thousands of small calls and five times as
+long. Warp compiles them once per machine and keeps the result in its cache.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Iterator
-from typing import Any
 
-import numpy as np
 import warp as wp
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
-
-SECTORS = 8
-_LOCK = threading.Lock()
-
-SECTORS_WP = wp.constant(SECTORS)
-RIDGE = wp.constant(wp.float64(1e-10))
-SINGULAR = wp.constant(wp.float64(1e-10))
-ZERO, HALF, ONE = wp.constant(wp.float64(0.0)), wp.constant(wp.float64(0.5)), wp.constant(wp.float64(1.0))
 
 
 @wp.struct
@@ -41,204 +27,156 @@ class Rules:
     plane_tolerance_m: wp.float64
     iterations: wp.int32
     low_fraction: wp.float64
+    singular: wp.float64
+    ridge: wp.float64
 
 
-@wp.func
-def sector_of(dx: wp.float64, dy: wp.float64) -> wp.int32:
-    """Sector of 45 degrees, counted from -pi."""
-    if wp.abs(dy) >= wp.abs(dx):
-        if dx < ZERO:
-            if dy < ZERO:
-                return wp.int32(1)
-            return wp.int32(6)
-        if dy < ZERO:
-            return wp.int32(2)
-        return wp.int32(5)
-    if dx < ZERO:
-        if dy < ZERO:
-            return wp.int32(0)
-        return wp.int32(7)
-    if dy < ZERO:
-        return wp.int32(3)
-    return wp.int32(4)
+# The normal equations of a plane are symmetric: LDL'. Where all points lie in a line, a ridge keeps them solvable; the
+# plane is then nearly the flattest one through them. Sums s: xx xy x yy y n, then xz yz z.
+_PLANE = """
+    auto solve = [&rules](const double* s, double* plane) {
+        double a = s[0], d = s[3], f = s[5], l10, l20, d1, l21, d2;
+        for (int attempt = 0; attempt < 2; ++attempt) {
+            l10 = s[1] / a; l20 = s[2] / a;
+            d1 = d - l10 * s[1];
+            l21 = (s[4] - l20 * s[1]) / d1;
+            d2 = f - l20 * s[2] - l21 * l21 * d1;
+            if (d1 > rules.singular * d && d2 > rules.singular * f) break;
+            double ridge = rules.ridge * (s[0] + s[3] + s[5]);
+            a = s[0] + ridge; d = s[3] + ridge; f = s[5] + ridge;
+        }
+        double y1 = s[7] - l10 * s[6];
+        plane[2] = (s[8] - l20 * s[6] - l21 * y1) / d2;
+        plane[1] = y1 / d1 - l21 * plane[2];
+        plane[0] = s[6] / a - l10 * plane[1] - l20 * plane[2];
+        plane[3] = 1.0 / sqrt(1.0 + plane[0] * plane[0] + plane[1] * plane[1]);
+    };
+"""
+_SECTOR = """
+    auto mark_sector = [&](double* px, double* py, double* pz, const int* index, int size) {
+        int middle = rules.lowest_points / 2;
+        double level = 0.5 * (pz[middle - 1] + pz[middle]);
+        for (int k = 0; k < size; ++k) pz[k] -= level;
+        double place = rules.low_fraction * (size - 1);
+        int below = (int)place;
+        double low = pz[below] + (place - below) * (pz[below + 1] - pz[below]);
+        double plane[4] = {0.0, 0.0, 0.0, 1.0};
+        for (int iteration = 0; iteration < rules.iterations; ++iteration) {
+            double s[9] = {0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0};
+            for (int k = 0; k < size; ++k) {
+                double above = (pz[k] - plane[0] * px[k] - plane[1] * py[k] - plane[2]) * plane[3];
+                bool belongs = iteration == 0 ? fabs(pz[k]) < rules.seed_tolerance_m : above < rules.plane_tolerance_m;
+                double w = belongs ? 1.0 : 0.0, wx = w * px[k], wy = w * py[k];
+                s[0] += wx * px[k]; s[1] += wx * py[k]; s[2] += wx; s[3] += wy * py[k]; s[4] += wy; s[5] += w;
+                s[6] += wx * pz[k]; s[7] += wy * pz[k]; s[8] += w * pz[k];
+            }
+            if (iteration == 0 && s[5] < rules.least_seeds) return;
+            solve(s, plane);
+        }
+        for (int k = 0; k < size; ++k) {
+            double above = (pz[k] - plane[0] * px[k] - plane[1] * py[k] - plane[2]) * plane[3];
+            if (above < rules.plane_tolerance_m || pz[k] < low) is_ground[index[k]] = 1;
+        }
+    };
+"""
+# Points are dealt out to centres, then those of a centre to its sectors, both times in ascending height.
+_SNIPPET = f"""
+    const double* x = points.data;
+    const double* y = x + count;
+    const double* z = y + count;
+    unsigned char* is_ground = marked.data;
+    {_PLANE}
+    {_SECTOR}
+    const int sector_of_octant[8] = {{4, 3, 7, 0, 5, 2, 6, 1}};
+    int taken[32] = {{0}}, near_count[32] = {{0}};
+    double cx[32], cy[32];
+    for (int c = 0; c < centre_count; ++c) {{ cx[c] = centres.data[2 * c]; cy[c] = centres.data[2 * c + 1]; }}
+    for (int i = 0; i < count; ++i) {{
+        unsigned within = 0;
+        for (int c = 0; c < centre_count; ++c)
+            within |= (unsigned)(fabs(x[i] - cx[c]) + fabs(y[i] - cy[c]) < rules.outer_m) << c;
+        for (; within; within &= within - 1) {{
+            int c = __builtin_ctz(within);
+            double away = fabs(x[i] - cx[c]) + fabs(y[i] - cy[c]);
+            near_count[c] += away < rules.near_m;
+            member.data[c * count + taken[c]] = i;
+            taken[c] += away > rules.inner_m;
+        }}
+    }}
+    double* px = ordered.data;
+    double* py = px + count;
+    double* pz = py + count;
+    int* index = member.data + centre_count * count;
+    unsigned char* sector = (unsigned char*)(index + count);
+    for (int c = 0; c < centre_count; ++c) {{
+        if (near_count[c] < rules.least_near_points) continue;
+        const int* own = member.data + c * count;
+        int place[9] = {{0}};
+        for (int k = 0; k < taken[c]; ++k) {{
+            double dx = x[own[k]] - cx[c], dy = y[own[k]] - cy[c];
+            sector[k] = sector_of_octant[(fabs(dy) >= fabs(dx)) * 4 + (dx < 0.0) * 2 + (dy < 0.0)];
+            ++place[sector[k] + 1];
+        }}
+        for (int s = 0; s < 8; ++s) place[s + 1] += place[s];
+        for (int k = 0; k < taken[c]; ++k) {{
+            int i = own[k], to = place[sector[k]]++;
+            px[to] = x[i] - cx[c]; py[to] = y[i] - cy[c]; pz[to] = z[i]; index[to] = i;
+        }}
+        for (int s = 0, start = 0; s < 8; start = place[s++])
+            if (place[s] - start >= rules.lowest_points)
+                mark_sector(px + start, py + start, pz + start, index + start, place[s] - start);
+    }}
+"""
 
 
-@wp.func
-def plane_of(m: wp.mat33d, b: wp.vec3d) -> wp.vec3d:
-    """Solve symmetric normal equations; where all points lie in a line, nearly the flattest plane through them."""
-    a = m
-    if wp.determinant(m) <= SINGULAR * m[0, 0] * m[1, 1] * m[2, 2]:
-        a = m + RIDGE * (m[0, 0] + m[1, 1] + m[2, 2]) * wp.identity(n=3, dtype=wp.float64)
-    d0 = a[0, 0]
-    l10, l20 = a[1, 0] / d0, a[2, 0] / d0
-    d1 = a[1, 1] - l10 * a[1, 0]
-    s21 = a[2, 1] - l20 * a[1, 0]
-    l21 = s21 / d1
-    d2 = a[2, 2] - l20 * a[2, 0] - l21 * s21
-    y1 = b[1] - l10 * b[0]
-    y2 = b[2] - l20 * b[0] - l21 * y1
-    p2 = y2 / d2
-    p1 = y1 / d1 - l21 * p2
-    return wp.vec3d(b[0] / d0 - l10 * p1 - l20 * p2, p1, p2)
+@wp.func_native(_SNIPPET)
+def _mark_ground(
+    points: wp.array(dtype=wp.float64, ndim=2),
+    count: int,
+    centres: wp.array(dtype=wp.float64, ndim=2),
+    centre_count: int,
+    rules: Rules,
+    member: wp.array(dtype=wp.int32),
+    ordered: wp.array(dtype=wp.float64),
+    marked: wp.array(dtype=wp.uint8),
+) -> None: ...
 
 
 @wp.kernel(enable_backward=False)
 def mark_ground(
-    x: wp.array(dtype=wp.float64),
-    y: wp.array(dtype=wp.float64),
-    z: wp.array(dtype=wp.float64),
+    points: wp.array(dtype=wp.float64, ndim=2),
+    count: int,
     centres: wp.array(dtype=wp.float64, ndim=2),
+    centre_count: int,
     rules: Rules,
-    taken: wp.array(dtype=wp.int32),
     member: wp.array(dtype=wp.int32),
-    is_ground: wp.array(dtype=wp.uint8),
+    ordered: wp.array(dtype=wp.float64),
+    marked: wp.array(dtype=wp.uint8),
 ) -> None:
-    """Mark ground among points in ascending height, centre after centre; ``taken`` and ``member`` are scratch."""
-    points = x.shape[0]
-    for centre in range(centres.shape[0]):
-        cx, cy = centres[centre, 0], centres[centre, 1]
-        near = wp.int32(0)
-        count = wp.int32(0)
-        sizes = wp.vector(dtype=wp.int32, length=8)
-        for i in range(points):
-            dx = x[i] - cx
-            distance = wp.abs(dx)
-            if distance < rules.outer_m:
-                dy = y[i] - cy
-                distance = distance + wp.abs(dy)
-                if distance < rules.outer_m:
-                    if distance < rules.near_m:
-                        near += 1
-                    if distance > rules.inner_m:
-                        sector = sector_of(dx, dy)
-                        sizes[sector] = sizes[sector] + 1
-                        taken[count] = i * SECTORS_WP + sector
-                        count += 1
-        if near >= rules.least_near_points:
-            starts = wp.vector(dtype=wp.int32, length=8)
-            fill = wp.vector(dtype=wp.int32, length=8)
-            start = wp.int32(0)
-            for sector in range(SECTORS_WP):
-                starts[sector] = start
-                fill[sector] = start
-                start += sizes[sector]
-            for k in range(count):
-                sector = taken[k] % SECTORS_WP
-                member[fill[sector]] = taken[k] / SECTORS_WP
-                fill[sector] = fill[sector] + 1
-            for sector in range(SECTORS_WP):
-                if sizes[sector] >= rules.lowest_points:
-                    mark_sector(x, y, z, cx, cy, rules, member, starts[sector], sizes[sector], is_ground)
-
-
-@wp.func
-def mark_sector(
-    x: wp.array(dtype=wp.float64),
-    y: wp.array(dtype=wp.float64),
-    z: wp.array(dtype=wp.float64),
-    cx: wp.float64,
-    cy: wp.float64,
-    rules: Rules,
-    member: wp.array(dtype=wp.int32),
-    start: wp.int32,
-    size: wp.int32,
-    is_ground: wp.array(dtype=wp.uint8),
-) -> wp.int32:
-    """Fit the plane of one sector and mark what is near it or among the lowest; returns the number of seeds."""
-    middle = start + rules.lowest_points / 2
-    level = HALF * (z[member[middle - 1]] + z[member[middle]])
-    place = rules.low_fraction * wp.float64(size - 1)
-    below = wp.int32(place)
-    low = z[member[start + below]] - level
-    above = z[member[start + below + 1]] - level
-    low = low + (place - wp.float64(below)) * (above - low)
-    seeds = wp.int32(0)
-    a, b, c, scale = ZERO, ZERO, ZERO, ONE
-    for iteration in range(rules.iterations):
-        xx, xy, xs = wp.float64(0.0), wp.float64(0.0), wp.float64(0.0)
-        yy, ys, n = wp.float64(0.0), wp.float64(0.0), wp.float64(0.0)
-        xz, yz, zs = wp.float64(0.0), wp.float64(0.0), wp.float64(0.0)
-        for k in range(start, start + size):
-            i = member[k]
-            px, py, pz = x[i] - cx, y[i] - cy, z[i] - level
-            belongs = (pz - a * px - b * py - c) * scale < rules.plane_tolerance_m
-            if iteration == 0:
-                belongs = wp.abs(pz) < rules.seed_tolerance_m
-            if belongs:
-                xx += px * px
-                xy += px * py
-                xs += px
-                yy += py * py
-                ys += py
-                n += ONE
-                xz += px * pz
-                yz += py * pz
-                zs += pz
-        if iteration == 0:
-            seeds = wp.int32(n)
-            if seeds < rules.least_seeds:
-                return seeds
-        plane = plane_of(wp.mat33d(xx, xy, xs, xy, yy, ys, xs, ys, n), wp.vec3d(xz, yz, zs))
-        a, b, c = plane[0], plane[1], plane[2]
-        scale = ONE / wp.sqrt(ONE + a * a + b * b)
-    for k in range(start, start + size):
-        i = member[k]
-        px, py, pz = x[i] - cx, y[i] - cy, z[i] - level
-        if (pz - a * px - b * py - c) * scale < rules.plane_tolerance_m or pz < low:
-            is_ground[i] = wp.uint8(1)
-    return seeds
-
-
-def mark(points: Floats, centres: Floats, rules: dict[str, float]) -> NDArray[np.bool_]:
-    """Run the kernel.
-
-    Args:
-        points: (n, 3) x, y, z, metres.
-        centres: (c, 2) x, y.
-        rules: Value of every entry of :class:`Rules`.
-
-    Returns:
-        (n,) bool, ground.
-    """
-    _start()
-    order = np.argsort(points[:, 2])
-    sorted_points = np.ascontiguousarray(points[order].T)
-    marked = np.zeros(len(points), dtype=np.uint8)
-    scratch = np.empty((2, len(points)), dtype=np.int32)
-    struct = Rules()
-    for name, value in rules.items():
-        setattr(struct, name, value)
-    arrays = [_wrap(row, wp.float64) for row in sorted_points]
-    scratch_arrays = [_wrap(row, wp.int32) for row in scratch]
-    inputs = [*arrays, _wrap(centres, wp.float64), struct, *scratch_arrays, _wrap(marked, wp.uint8)]
-    wp.launch(mark_ground, dim=1, inputs=inputs, device="cpu")
-    result = np.empty(len(points), dtype=np.bool_)
-    result[order] = marked
-    return result
-
-
-def _wrap(array: NDArray[Any], dtype: Any) -> Any:
-    """Show a NumPy array to Warp without a copy."""
-    return wp.array(ptr=array.ctypes.data, shape=array.shape, dtype=dtype, device="cpu")
+    """Mark ground among points (x, y and z in rows) in ascending height; ``member`` and ``ordered`` are scratch."""
+    _mark_ground(points, count, centres, centre_count, rules, member, ordered, marked)
 
 
 def _start() -> None:
-    """Initialise Warp once, silently: it warns of every machine without a GPU, whatever its log level."""
-    with _LOCK:
-        if wp.is_initialized() if hasattr(wp, "is_initialized") else False:
-            return
-        with _silent_stderr():
-            wp.init()
+    """Initialise Warp silently: it greets, and warns of every machine without a GPU, whatever its log level."""
+    if hasattr(wp, "LOG_ERROR"):
+        wp.config.log_level = wp.LOG_ERROR
+    else:  # Warp before it had levels
+        wp.config.quiet = True
+    with _silent_stderr():
+        wp.init()
 
 
 @contextlib.contextmanager
 def _silent_stderr() -> Iterator[None]:
-    saved = os.dup(2)
-    sink = os.open(os.devnull, os.O_WRONLY)
+    kept = os.dup(2)
     try:
-        os.dup2(sink, 2)
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
         yield
     finally:
-        os.dup2(saved, 2)
-        os.close(sink)
-        os.close(saved)
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+_start()

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lead.config.legacy import PUBLISHED, Legacy
+from lead.sensing import ground
 from lead.sensing.errors import SensorError
-from lead.sensing.ground import ground_mask
 from lead.sensing.lidar import inside, remove_ego
 from lead.sensing.rigs import BevWindow
 
@@ -41,6 +41,8 @@ class CloudStack:
         self._window = window
         self._removes_ground = removes_ground
         self._legacy = legacy
+        if removes_ground:
+            ground.prepare()
         self._clouds: deque[Cloud] = deque(maxlen=LIDAR_TICKS)
         self._radars: deque[Cloud] = deque(maxlen=RADAR_TICKS)
 
@@ -65,7 +67,7 @@ class CloudStack:
         lidar = remove_ego(np.concatenate([np.empty((0, 3)), *lidars_ego]), self._legacy)
         cloud = np.concatenate([lidar, *self._with_near_copies(radar)])
         if self._removes_ground:
-            is_obstacle = ~ground_mask(cloud)
+            is_obstacle = ~ground.ground_mask(cloud)
             radar = radar[is_obstacle[len(lidar) : len(lidar) + len(radar)]]
             cloud = cloud[is_obstacle]
         self._clouds.append(cloud[inside(cloud, self._window)])

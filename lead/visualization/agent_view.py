@@ -25,6 +25,8 @@ class AgentView:
             (see :data:`BOX_CLASSES`), score (0 to 1).
         box_labels: Text per box, shown beside it; empty for none.
         lidar_ego: (n, 3) points.
+        lidar_raster: (rows, columns) density of points, 0 to 1, on the grid of ``bev_semantic``; shown instead of
+            ``lidar_ego``.
         radar_ego: (n, 4) returns: x, y, z, speed along the ray (m/s).
         radar_detections: (n, 3) predicted radar detections: x, y, speed (m/s).
         bev_semantic: (rows, columns) class indices; rows from left to right of the ego, columns forwards, over
@@ -42,6 +44,7 @@ class AgentView:
     boxes: NDArray[np.floating] | None = None
     box_labels: Sequence[str] = ()
     lidar_ego: NDArray[np.floating] | None = None
+    lidar_raster: NDArray[np.floating] | None = None
     radar_ego: NDArray[np.floating] | None = None
     radar_detections: NDArray[np.floating] | None = None
     bev_semantic: NDArray[np.integer] | None = None

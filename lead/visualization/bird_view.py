@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -40,11 +41,14 @@ def draw_bird_view(background: NDArray[np.uint8], view: AgentView, ego_half_size
         view: What the agent shows.
         ego_half_size_m: Half length and half width of the ego.
     """
-    if any(seen is not None for seen in (view.lidar_ego, view.radar_ego, view.bev_semantic, view.boxes)):
+    perceived = (view.lidar_ego, view.lidar_raster, view.radar_ego, view.bev_semantic, view.boxes)
+    if any(seen is not None for seen in perceived):
         cv2.convertScaleAbs(background, background, BACKGROUND_SHARE)
     if view.bev_semantic is not None and view.bev_palette is not None:
         _blend_semantics(background, view.bev_semantic, view.bev_palette)
-    if view.lidar_ego is not None:
+    if view.lidar_raster is not None:
+        _blend_density(background, _upright(np.asarray(view.lidar_raster, np.float32)))
+    elif view.lidar_ego is not None:
         _draw_lidar(background, view.lidar_ego)
     if view.radar_ego is not None:
         _draw_radar(background, np.asarray(view.radar_ego)[:, (0, 1, 3)], style.RADAR)
@@ -68,15 +72,24 @@ def to_pixels(points_ego: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def _blend_semantics(image: NDArray[np.uint8], classes: NDArray[np.integer], palette: NDArray[np.uint8]) -> None:
     """Tint the ground by class; class 0 is nothing."""
-    # Rows run from left to right and columns forwards; the picture has columns from left to right and rows backwards.
-    upright = np.ascontiguousarray(np.asarray(classes, np.uint8).T[::-1])
-    large = cv2.resize(upright, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)
+    large = cv2.resize(_upright(np.asarray(classes, np.uint8)), (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)
     opacity = np.full(len(palette), SEMANTIC_OPACITY, np.float32)
     opacity[0] = 0.0
     if len(palette) > ROAD_CLASS:
         opacity[ROAD_CLASS] = ROAD_OPACITY
     share = opacity[large][..., None]
     image[:] = image + share * (palette[large].astype(np.float32) - image)
+
+
+def _upright(raster: NDArray[Any]) -> NDArray[Any]:
+    """Turn a raster, whose rows run from left to right and columns forwards, into the picture's rows and columns."""
+    return np.ascontiguousarray(raster.T[::-1])
+
+
+def _blend_density(image: NDArray[np.uint8], share: NDArray[np.float32]) -> None:
+    """Lighten the picture by an upright raster of 0 to 1."""
+    large = cv2.resize(share, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)[..., None]
+    image[:] = image + large * (np.array(style.LIDAR, np.float32) - image)
 
 
 def _draw_lidar(image: NDArray[np.uint8], points: NDArray[np.floating]) -> None:
@@ -88,9 +101,7 @@ def _draw_lidar(image: NDArray[np.uint8], points: NDArray[np.floating]) -> None:
     weight = np.where(places[:, 2] > LIDAR_GROUND_M, 1.0, LIDAR_GROUND_WEIGHT)[inside]
     index = cells[inside, 1] * columns + cells[inside, 0]
     count = np.bincount(index, weight, rows * columns).reshape(rows, columns)
-    share = np.minimum(count / LIDAR_FULL_COUNT, 1.0).astype(np.float32)
-    large = cv2.resize(share, (WIDTH, HEIGHT), interpolation=cv2.INTER_NEAREST)[..., None]
-    image[:] = image + large * (np.array(style.LIDAR, np.float32) - image)
+    _blend_density(image, np.minimum(count / LIDAR_FULL_COUNT, 1.0).astype(np.float32))
 
 
 def _draw_radar(image: NDArray[np.uint8], returns: NDArray[np.floating], color: Color) -> None:

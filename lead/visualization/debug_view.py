@@ -21,6 +21,8 @@ MAX_PICTURE_HEIGHT = 470
 MARGIN_PX = 20
 LIST_ROW_PX = 24
 PILL_HEIGHT_PX = 34
+EGO_HALF_SIZE_M = (2.446, 0.918)
+"""Half length and half width of the ego of all published data, the Lincoln of 2020."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +31,18 @@ class DebugScene:
 
     Attributes:
         background: (960, 800, 3) uint8 RGB, map and road users around the ego as
-            :class:`lead.visualization.topdown.TopDownRenderer` draws them for :mod:`lead.visualization.bird_view`.
-        view: What the agent shows.
+            :class:`lead.visualization.topdown.TopDownRenderer` draws them for :mod:`lead.visualization.bird_view`; None
+            where nobody knows the world, as with recorded data.
+        view: What the agent shows: its predictions, or labels in the same form.
         ego_half_size_m: Half length and half width of the ego.
         cameras: (h, w, 3) uint8 RGB strip of the agent's cameras, None for an agent without.
         values: Numbers and words for the panel.
         infractions: Short sentences, oldest first.
     """
 
-    background: NDArray[np.uint8]
+    background: NDArray[np.uint8] | None
     view: AgentView
-    ego_half_size_m: tuple[float, float]
+    ego_half_size_m: tuple[float, float] = EGO_HALF_SIZE_M
     cameras: NDArray[np.uint8] | None = None
     values: Mapping[str, str | float] = field(default_factory=dict)
     infractions: Sequence[str] = ()
@@ -54,7 +57,7 @@ def draw_debug_view(scene: DebugScene) -> NDArray[np.uint8]:
     Returns:
         (1120, 1962, 3) uint8 RGB with cameras, (1120, 1290, 3) without.
     """
-    left = scene.background.copy()
+    left = _blank(bird_view.HEIGHT, bird_view.WIDTH) if scene.background is None else scene.background.copy()
     bird_view.draw_bird_view(left, scene.view, scene.ego_half_size_m)
     width = TEXT_COLUMN_WIDTH if scene.cameras is None else CAMERA_COLUMN_WIDTH
     right = _blank(bird_view.HEIGHT, width)

@@ -170,7 +170,7 @@ class VideoArtefacts:
     def _draw_debug(self, tick: EpisodeTick, pictures: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         assert self._start is not None
         view = tick.view if tick.view is not None else AgentView()
-        if view.lidar_ego is None:
+        if view.lidar_ego is None and view.lidar_raster is None:
             view = replace(view, lidar_ego=self._agent_inputs.lidar_ego(tick.inputs))
         if view.radar_ego is None:
             view = replace(view, radar_ego=self._agent_inputs.radar_ego(tick.inputs))

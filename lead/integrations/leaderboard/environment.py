@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,6 +106,30 @@ def installed_version(python: Path, package: str) -> str:
             f"{python} has no {package}; run `lead setup leaderboard` again to complete its environment"
         ) from error
     return str(json.loads(done.stdout))
+
+
+def require_packages(python: Path, packages: Mapping[str, str]) -> None:
+    """Make sure that an agent finds what it imports.
+
+    Args:
+        python: Python of the environment.
+        packages: Package by the module that it provides.
+
+    Raises:
+        EnvironmentSetupError: If one is missing; the sentence names the command that installs it.
+    """
+    program = "import importlib.util as u, sys; print(*(m for m in sys.argv[1:] if u.find_spec(m) is None))"
+    try:
+        done = subprocess.run([str(python), "-c", program, *packages], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise EnvironmentSetupError(f"{python} does not run; run `lead setup leaderboard` again") from error
+    missing = [packages[module] for module in done.stdout.split()]
+    if missing:
+        options = " ".join(f"--with {package}" for package in missing)
+        raise EnvironmentSetupError(
+            f"the agent needs {', '.join(missing)}, which the harness' environment does not have: run "
+            f"`lead setup leaderboard {options}`"
+        )
 
 
 def environment_python(folder: Path) -> Path:

@@ -16,8 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lead.config import closed_loop
+from lead.config.model_choice import checkpoint_folder
 from lead.errors import LeadError
 from lead.integrations.leaderboard.bridge import __file__ as bridge_file
+from lead.integrations.leaderboard.environment import require_packages
 from lead.integrations.leaderboard.installation import DEFAULT_ROOT, Installation, known_benchmark
 from lead.routes.reader import read_routes
 from lead.scoring.endpoint import FILE_NAME
@@ -34,6 +37,10 @@ EXIT_INTERRUPTED = 130
 STOP_STEPS = ((signal.SIGINT, 30.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
 """Signals for the evaluator with the patience after each, seconds; on SIGINT it writes the route's record."""
 STALL_MARGIN_S = 60.0
+AGENT_PACKAGES: Mapping[str, Mapping[str, str]] = {
+    "transfuser": {"torch": "torch", "timm": "timm", "omegaconf": "omegaconf", "warp": "warp-lang"}
+}
+"""What agents import beyond the harness' own packages: package by module."""
 _POLL_S = 0.1
 _TRACKS = ("SENSORS", "MAP", "SENSORS_QUALIFIER", "MAP_QUALIFIER")
 
@@ -61,6 +68,8 @@ class OfficialRun:
         resume: Go on after the last finished route of an earlier run in the same folder.
         benchmark: "leaderboard", "bench2drive" or "fail2drive".
         deadline_s: Longest wall time of the whole run; None sets no limit.
+        closed_loop: Overrides of the closed-loop configuration, ``key=value``.
+        gpu: GPU of the agent; None leaves the choice to the environment.
     """
 
     routes: Path
@@ -77,6 +86,8 @@ class OfficialRun:
     resume: bool = False
     benchmark: str = "leaderboard"
     deadline_s: float | None = None
+    closed_loop: tuple[str, ...] = ()
+    gpu: int | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -202,14 +213,17 @@ def environment(run: OfficialRun, installation: Installation) -> dict[str, str]:
         "OUTPUT_DIR": out_dir,
         "EVALUATION_OUTPUT_DIR": out_dir,
         "SAVE_PATH": out_dir,
-        "CHECKPOINT_DIR": run.agent_config,
+        "CHECKPOINT_DIR": checkpoint_folder(run.agent_config),
         "TEAM_AGENT": str(run.agent_file),
         "TEAM_CONFIG": run.agent_config,
         "IS_BENCH2DRIVE": "1" if run.benchmark == "bench2drive" else "0",
         "LEAD_AGENT": run.agent,
         "LEAD_ATTACH": "1" if benchmark.attach else "0",
         "LEAD_HEARTBEAT_FILE": str(run.out_dir.absolute() / HEARTBEAT_NAME),
+        closed_loop.VARIABLE: " ".join([values.get(closed_loop.VARIABLE, ""), *run.closed_loop]).strip(),
     }
+    if run.gpu is not None:
+        values["CUDA_VISIBLE_DEVICES"] = str(run.gpu)
     return values
 
 
@@ -217,6 +231,7 @@ def _check(run: OfficialRun, installation: Installation) -> None:
     """Find mistakes before anything is started or deleted."""
     if run.is_official_agent and not run.agent_file.is_file():
         raise HarnessError(f"there is no agent file {run.agent}")
+    require_packages(installation.python, AGENT_PACKAGES.get(run.agent, {}))
     if run.track not in (None, *_TRACKS):
         raise HarnessError(f"there is no track {run.track!r}; use one of {', '.join(_TRACKS)}")
     routes = read_routes(run.routes)
