@@ -5,6 +5,7 @@ hundreds of routes take minutes. There is no agent, no sensor, no criterion and 
 """
 
 import collections
+import faulthandler
 import itertools
 import logging
 import math
@@ -17,6 +18,7 @@ from types import SimpleNamespace
 
 import carla
 import numpy as np
+from public_left_outs import BESIDE_THE_ROUTE, LEFT_OUT, ON_THE_ROUTE
 from scenario_support import Switches, no_traffic
 
 from lead.evaluation.world_setup import TICK_S, ActorSet, SimulationSession
@@ -49,6 +51,8 @@ FLOWS = {
 }
 """Classes whose cars the Traffic Manager drives."""
 ANSWER_S = 120.0
+STUCK_S = 300.0
+"""The process ends when a tick takes so long: a Traffic Manager that goes in circles fills the memory until then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +95,15 @@ class Tally:
         lines = [f"{len(self.failures)} failures", *_grouped(self.failures)]
         return "\n".join([*lines, f"{len(self.left_out)} left out", *_grouped(self.left_out)])
 
-    def left_out_counts(self) -> dict[tuple[str, str], int]:
-        """How many scenarios were left out, by class and reason with its numbers taken out."""
-        return dict(collections.Counter((kind, _without_numbers(reason)) for kind, _, reason in self.left_out))
+    def left_out_counts(self) -> dict[tuple[str, str, str], int]:
+        """How many scenarios were left out, by class, reason with its numbers taken out, and route."""
+        return dict(
+            collections.Counter((kind, _without_numbers(reason), label) for kind, label, reason in self.left_out)
+        )
+
+    def numbers(self, column: str) -> collections.Counter:
+        """One of the numbers of :attr:`counts` by class, where it is not 0."""
+        return collections.Counter({kind: count[column] for kind, count in self.counts.items() if count[column]})
 
     def summary(self) -> str:
         """Numbers by class."""
@@ -173,8 +183,17 @@ def sweep(items: Iterable[Item], traffic=no_traffic) -> Tally:
     return tally
 
 
+def check(tally: Tally, group: str) -> None:
+    """Print what happened, and compare it with the table of a large town or, with "", of all others."""
+    print(tally.table(), tally.summary(), sep="\n")
+    assert not tally.failures, tally.table()
+    assert tally.left_out_counts() == LEFT_OUT[group]
+    assert tally.numbers("on the route").total() == ON_THE_ROUTE[group]
+    assert tally.numbers("not on the route") == BESIDE_THE_ROUTE[group]
+
+
 class SweepEngine(Engine):
-    """The engine, with a note of what goes wrong in a scenario; the others go on."""
+    """The engine, with a note of what happened to each scenario; one that fails in a tick does not end the others."""
 
     def __init__(self, traffic, fail):
         super().__init__(traffic)
@@ -227,7 +246,7 @@ class Passage:
 
     def run(self) -> None:
         session, item, counts = self._session, self._item, self._tally.counts
-        before = {actor.id for actor in session.world.get_actors()}
+        actors_before, lights_before = {actor.id for actor in session.world.get_actors()}, self._lights()
         kept, dropped = matched_scenarios(item.route, self._dense)
         last = int(min(len(self._dense) - 1, item.length_m))
         expected = [config for config in kept if trigger_offset(config.trigger, self._dense).index <= last]
@@ -243,6 +262,7 @@ class Passage:
         except Exception as error:
             self._fail("(engine)", f"raises {error!r}")
         finally:
+            faulthandler.cancel_dump_traceback_later()
             logger.removeHandler(left_out)
             engine.close()
             ego.destroy()
@@ -252,7 +272,7 @@ class Passage:
             counts[config.type]["on the route"] += 1
         for config in dropped:
             counts[config.type]["not on the route"] += 1
-        self._look_around(before)
+        self._look_around(engine, actors_before, lights_before)
 
     def _drive(self, engine: SweepEngine, ego: carla.Vehicle, kept: list[ScenarioConfig], last: int) -> None:
         session, dense = self._session, self._dense
@@ -277,6 +297,7 @@ class Passage:
         while place < last:
             ego.set_transform(self._pose(place))
             time_s += TICK_S
+            faulthandler.dump_traceback_later(STUCK_S, exit=True)
             view = SimpleNamespace(frame=session.tick(), time_s=time_s, ego=SimpleNamespace(speed_mps=SPEED_MPS))
             engine.tick(view, carla.VehicleControl())
             self._tally.ticks += 1
@@ -303,12 +324,24 @@ class Passage:
         elif config.name not in engine.triggered:
             self._fail(config.type, "is not triggered")
 
-    def _look_around(self, before: set[int]) -> None:
+    def _lights(self) -> dict[int, tuple[bool, float, float, float]]:
+        """Of every traffic light whether it is frozen, and its times."""
+        lights = self._session.world.get_actors().filter("traffic.traffic_light*")
+        return {
+            light.id: (light.is_frozen(), light.get_green_time(), light.get_yellow_time(), light.get_red_time())
+            for light in lights
+        }
+
+    def _look_around(self, engine: SweepEngine, actors_before: set[int], lights_before: dict) -> None:
         """Nothing may be left; what is left must not disturb the next route."""
         kinds = "+".join(sorted({config.type for config in self._item.route.scenarios}))
         if self._switches.blocked_paused:
             self._fail(kinds, "leaves the standstill criterion paused")
-        left = [actor for actor in self._session.world.get_actors() if actor.id not in before]
+        if engine.scenarios or engine.active.records:
+            self._fail(kinds, "leaves scenarios behind")
+        if self._lights() != lights_before:
+            self._fail(kinds, "leaves traffic lights frozen or with other times")
+        left = [actor for actor in self._session.world.get_actors() if actor.id not in actors_before]
         if left:
             names = collections.Counter(actor.type_id for actor in left)
             self._fail(kinds, f"leaves actors behind: {dict(names)}")

@@ -93,7 +93,7 @@ def long_street(carla_map):
 
 
 def test_passive_ends_with_an_event_when_the_ego_does_not_go_on(town, monkeypatch):
-    monkeypatch.setattr("lead.scenarios.nodes.conditions.ScenarioTimeout.__init__.__defaults__", (6.0, ""))
+    monkeypatch.setattr("lead.scenarios.nodes.conditions.ScenarioTimeout.__init__.__defaults__", (6.0,))
     session = town("Town03")
     start, trigger, end = long_street(session.map)
     config = scenario("T_Junction", trigger)

@@ -83,6 +83,42 @@ def test_actor_flow_begins_with_cars_on_the_whole_way_outside_junctions(straight
         flow.stop(Status.INVALID)
 
 
+@pytest.mark.timeout(120)
+def test_cars_pass_a_place_on_their_way_where_the_traffic_manager_alone_would_go_in_circles(town):
+    """With nothing but the sink, which lies behind a second junction, the Traffic Manager never returns from a tick."""
+    session = town("Town03")
+    source, way_out, sink = (lane(session.map, *place) for place in ((-77.7, 70.7), (-97.8, -3.1), (-148.1, 1.5)))
+    with make_stage(session, lane(session.map, -88.4, -14.4)) as bench:
+        flow = ActorFlow(bench.stage, source, sink, (200.0, 200.0), 2.0, 20.0, via=[way_out])
+        nearest_m = 1e9
+
+        def look():
+            nonlocal nearest_m
+            for actor in flow.actors:
+                nearest_m = min(nearest_m, bench.stage.pool.location(actor).distance(way_out.transform.location))
+
+        run(bench, flow, 150, look)
+        assert nearest_m < 2.0
+        assert not flow.actors or bench.stage.pool.location(flow.actors[0]).y > 50.0, "the first one reached the sink"
+        flow.stop(Status.INVALID)
+
+
+def test_cars_that_start_behind_a_place_on_the_way_do_not_turn_back(straight):
+    session, source = straight
+    with make_stage(session, beside(session)) as bench:
+        flow = ActorFlow(
+            bench.stage,
+            source,
+            ahead(source, 60.0),
+            (10.0, 12.0),
+            2.0,
+            5.0,
+            via=[ahead(source, 25.0), ahead(source, 45.0)],
+        )
+        asked = [len(flow._places_ahead(ahead(source, metres).transform)) for metres in (10.0, 20.0, 30.0, 40.0, 50.0)]
+        assert asked == [2, 2, 1, 1, 0]
+
+
 def test_actor_flow_lets_go_of_all_cars_when_one_touches_something(straight):
     session, source = straight
     with make_stage(session, ahead(source, 35.0)) as bench:

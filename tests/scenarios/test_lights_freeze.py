@@ -3,7 +3,7 @@
 import carla
 import pytest
 from py_trees.common import Status
-from scenario_support import ahead, lane, make_stage
+from scenario_support import ahead, lane, make_stage, scenario
 
 from lead.scenarios.errors import ScenarioError
 from lead.scenarios.lane_tools import junction_ahead
@@ -17,6 +17,7 @@ from lead.scenarios.nodes.lights import (
     lights_of_junction,
     one_way_lights,
 )
+from lead.scenarios.scenario import class_of
 
 BEFORE_LIGHTS = (-6.1, 100.0)
 """18 m before a junction of Town03 with traffic lights."""
@@ -108,3 +109,62 @@ def test_phases_follow_each_other_and_the_first_program_comes_back(crossing):
     bench.step(2)
     assert [program(light)[1:] for light in lights] == before
     assert isinstance(ego, carla.TrafficLight)
+
+
+@pytest.mark.parametrize("pause_ticks", [0, 1, 10])
+def test_lights_that_two_hold_come_back_whoever_ends_first(crossing, pause_ticks):
+    """Without a pause the second begins in the tick in which the first ends, and sees what the lights did before."""
+    bench, waypoint, lights = crossing
+    before = [program(light)[1:] for light in lights]
+    ego = closest_light(bench.stage, waypoint, lights)
+    first = FreezeLights(bench.stage, one_way_lights(lights, []))
+    second = FreezeLights(bench.stage, one_way_lights(lights, [ego]))
+    first.tick_once()
+    bench.step(5)
+    if pause_ticks:
+        second.tick_once()
+        bench.step(pause_ticks)
+        first.stop(Status.INVALID)
+    else:
+        first.stop(Status.INVALID)
+        second.tick_once()
+    bench.step(5)
+    second.stop(Status.INVALID)
+    bench.step(2)
+    assert [program(light)[1:] for light in lights] == before
+
+
+def test_one_that_ends_within_another_gives_its_lights_back(crossing):
+    bench, waypoint, lights = crossing
+    before = [program(light)[1:] for light in lights]
+    ego = closest_light(bench.stage, waypoint, lights)
+    outer = FreezeLights(bench.stage, one_way_lights(lights, [ego]))
+    inner = FreezeLights(bench.stage, one_way_lights(lights, []))
+    outer.tick_once()
+    bench.step(5)
+    inner.tick_once()
+    bench.step(5)
+    assert ego.get_state() == RED
+    inner.stop(Status.INVALID)
+    bench.step(200)
+    assert {light.id for light in lights if light.get_state() == GREEN} == {ego.id}, "the outer one still holds"
+    outer.stop(Status.INVALID)
+    bench.step(2)
+    assert [program(light)[1:] for light in lights] == before
+
+
+def test_longer_red_ends_with_its_scenario(crossing):
+    bench, waypoint, _ = crossing
+    everywhere = list(bench.stage.world.get_actors().filter("*traffic_light*"))
+    before = [program(light)[1:] for light in everywhere]
+    kind = "RedLightWithoutLeadVehicle"
+    built = class_of(kind)(bench.stage, scenario(kind, waypoint), 0)
+    built.build()
+    tree = built.behaviour()
+    tree.tick_once()
+    bench.step(2)
+    assert [program(light)[1:] for light in everywhere] != before
+    tree.stop(Status.INVALID)
+    built.close()
+    bench.step(2)
+    assert [program(light)[1:] for light in everywhere] == before

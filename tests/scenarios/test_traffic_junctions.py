@@ -12,6 +12,8 @@ from lead.scenarios.traffic.lanes import LaneKey, key_of
 
 LARGE = ("Town11", "Town12", "Town13")
 TOWNS = [pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else []) for name in installed_towns()]
+RURAL = {"Town11": 1600.0}
+"""Length of sample routes in metres where junctions are far apart."""
 ROUNDABOUT = {1082, 1469, 1654, 1736, 1205}
 GAS_STATION_TOWN03 = {1932, 1019, 82}
 GAS_STATION_TOWN04 = {459, 483, 870}
@@ -53,7 +55,7 @@ def sample_routes(carla_map, count=24, length_m=400.0):
 def test_every_junction_of_a_route_is_found_with_its_lanes(name):
     carla_map = map_only(name)
     found = 0
-    for route in sample_routes(carla_map):
+    for route in sample_routes(carla_map, length_m=RURAL.get(name, 400.0)):
         cache = find_junctions(carla_map, route)
         inside = route.is_junction & ~np.isin([w.junction_id for w in route.waypoints], list(cache.plain_ids))
         covered = np.zeros(len(route), dtype=bool)

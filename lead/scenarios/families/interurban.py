@@ -104,6 +104,8 @@ class InterurbanAdvancedActorFlow(Scenario):
         inside = [index for index, place in enumerate(path[:-1]) if place.is_junction]
         if not inside:
             raise ScenarioError(f"{self.config.name}: the flow to {place_text(second[1])} passes no junction")
+        if inside[-1] == len(path) - 2:
+            raise ScenarioError(f"the second flow ends inside a junction, at {place_text(second[1])}")
         junction, flow_exit = path[inside[-1]].get_junction(), path[inside[-1] + 1]
         entry, _ = forward(self.trigger_waypoint, self.stage.dense.length_m)
         self._flows = (first, second)

@@ -47,8 +47,8 @@ class RedLightWithoutLeadVehicle(Scenario):
 
     def build(self) -> None:
         """Find the lights on the route."""
-        self._stop_lines = stop_lines_on_route(self.stage, self.trigger.location, DRIVE_M + RED_WITHIN_M)
         self._prolonged: list[carla.TrafficLight] = []
+        self._stop_lines = stop_lines_on_route(self.stage, self.trigger.location, DRIVE_M + RED_WITHIN_M)
 
     def behaviour(self) -> Behaviour:
         """Make red lights last longer once, then see to the ego's lights until it has driven on."""
