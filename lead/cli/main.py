@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("lead.cli.score", "Print and write every table of a benchmark from its results."),
     "webapp": ("lead.cli.webapp", "Show results, videos and infractions in a browser."),
     "routes": ("lead.cli.routes", "Check route files, and download the public ones."),
+    "download": ("lead.cli.download", "Download published checkpoints."),
+    "export-onnx": ("lead.cli.export_onnx", "Write a model of a checkpoint as an ONNX file."),
     "demo": ("lead.cli.demo", "Drive one of our own routes in a CARLA town and show score and video."),
     "sim": ("lead.cli.sim", "Start the embedded simulator, a stand-in for a CARLA server."),
     "towns": ("lead.cli.towns", "Install and list the maps of the CARLA towns."),

@@ -6,14 +6,12 @@ branch nor a bad mirror can change a benchmark. The training routes are too many
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from lead.maps.towns import cache_dir
 from lead.routes.archive import extract_routes
 from lead.routes.catalogue import PUBLISHED_ROOT, benchmark, benchmarks, content_digest
-from lead.routes.fetch import DownloadError, Fetcher
+from lead.routes.fetch import DownloadError, Fetcher, one_at_a_time
 from lead.routes.model import RouteError
 from lead.routes.reader import read_routes
 
@@ -128,7 +126,7 @@ def download(
     tell = progress or (lambda _label, _done, _total: None)
     fetcher = fetcher or Fetcher(cache_dir() / "downloads" / "routes")
     base = mirror.rstrip("/") if mirror is not None else None
-    with _lock(fetcher.parts):
+    with one_at_a_time(fetcher.parts):
         if name in benchmarks():
             return _download_benchmark(name, root, base, tell, fetcher)
         return _download_training(root, base, tell, fetcher)
@@ -248,18 +246,3 @@ def _sha256(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:
         return ""
-
-
-@contextlib.contextmanager
-def _lock(parts: Path) -> Iterator[None]:
-    """Let one download at a time use the folder of unfinished files; others wait and then find its result."""
-    with contextlib.ExitStack() as stack:
-        try:
-            parts.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context((parts / ".lock").open("w"))
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            raise DownloadError(
-                f"cannot write to {parts} ({error.strerror}); set LEAD_CACHE_DIR to another folder"
-            ) from error
-        yield

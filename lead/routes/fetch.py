@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import http.client
 import logging
@@ -12,15 +13,16 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from lead.errors import LeadError
 
 LOG = logging.getLogger(__name__)
 CHUNK_BYTES = 1 << 16
-AGENT = "lead-drive (route download)"
+AGENT = "lead-drive (download)"
 PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 RANGE_REFUSED = 416
 Bytes = Callable[[int, int | None], None]
@@ -29,6 +31,32 @@ Bytes = Callable[[int, int | None], None]
 
 class DownloadError(LeadError):
     """A file cannot be downloaded, or is not the genuine one."""
+
+
+class UnreachableError(DownloadError):
+    """All attempts failed for reasons that may pass.
+
+    Attributes:
+        reason: What went wrong the last time.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        """Keep the reason beside the text."""
+        super().__init__(message)
+        self.reason = reason
+
+
+class RefusedError(DownloadError):
+    """A server answers that it will not give a file.
+
+    Attributes:
+        status: HTTP status code.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        """Keep the status beside the text."""
+        super().__init__(message)
+        self.status = status
 
 
 class _PassingError(Exception):
@@ -44,12 +72,16 @@ class Fetcher:
         attempts: How often a file is tried.
         backoff_s: Wait after the first failure; doubles with each further one.
         timeout_s: Longest silence of the server.
+        headers: Headers of every request; credentials among them are kept from servers that the first one refers to.
+        address_option: Option of the command with which users name another server, for error messages.
     """
 
     parts: Path
     attempts: int = 5
     backoff_s: float = 1.0
     timeout_s: float = 30.0
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    address_option: str = "--mirror"
 
     def fetch(self, url: str, target: Path, verify: Callable[[Path], None], progress: Bytes | None = None) -> None:
         """Download a file, check it and put it in place.
@@ -95,7 +127,9 @@ class Fetcher:
                 reason = getattr(error, "reason", None) or error
                 if attempt + 1 == self.attempts:
                     message = f"cannot download {url} ({reason}) after {self.attempts} attempts"
-                    raise DownloadError(f"{message}; run the command again to go on, or use --mirror URL") from error
+                    raise UnreachableError(
+                        f"{message}; run the command again to go on, or use {self.address_option} URL", str(reason)
+                    ) from error
                 LOG.info("attempt %d for %s failed: %s", attempt + 1, url, reason)
                 time.sleep(self.backoff_s * 2.0**attempt)
             else:
@@ -104,13 +138,13 @@ class Fetcher:
 
     def _receive(self, url: str, part: Path, progress: Bytes | None) -> None:
         have = part.stat().st_size if part.exists() else 0
-        request = urllib.request.Request(url, headers={"User-Agent": AGENT})
+        request = urllib.request.Request(url, headers={"User-Agent": AGENT, **self.headers})
         if have:
             request.add_header("Range", f"bytes={have}-")
             if (tag := _tag_path(part)).exists():
                 request.add_header("If-Range", tag.read_text(encoding="utf-8"))
         try:
-            response = urllib.request.urlopen(request, timeout=self.timeout_s)
+            response = urllib.request.build_opener(_Redirects).open(request, timeout=self.timeout_s)
         except urllib.error.HTTPError as error:
             error.close()
             if error.code == RANGE_REFUSED and have:
@@ -118,7 +152,9 @@ class Fetcher:
                 raise _PassingError("the server refused to continue the file") from error
             if error.code in PASSING_STATUS:
                 raise _PassingError(f"HTTP {error.code}") from error
-            raise DownloadError(f"{url} answers HTTP {error.code} ({error.reason}); check --mirror") from error
+            raise RefusedError(
+                f"{url} answers HTTP {error.code} ({error.reason}); check {self.address_option}", error.code
+            ) from error
         with response:
             if response.status != http.client.PARTIAL_CONTENT:
                 _discard(part)  # the server sends the whole file again
@@ -148,6 +184,49 @@ class Fetcher:
                     progress(have, total)
         if total is not None and have < total:
             raise _PassingError(f"the connection broke after {have} of {total} bytes")
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but keeps credentials from other servers: hubs hand large files over to those."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """Make the next request."""
+        request = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if request is not None and _origin(newurl) != _origin(req.full_url):
+            request.remove_header("Authorization")
+        return request
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urllib.parse.urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+@contextlib.contextmanager
+def one_at_a_time(parts: Path) -> Iterator[None]:
+    """Let one download at a time use the folder of unfinished files; others wait and then find its result.
+
+    Raises:
+        DownloadError: If the folder cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            parts.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context((parts / ".lock").open("w"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            raise DownloadError(
+                f"cannot write to {parts} ({error.strerror}); set LEAD_CACHE_DIR to another folder"
+            ) from error
+        yield
 
 
 def _unwritable(path: Path, error: OSError) -> DownloadError:

@@ -1,0 +1,130 @@
+"""Compares what an ONNX file computes with what the network computes.
+
+Boxes need care: which cells of the map are peaks, and in which order they come, hangs on differences in the last digits
+wherever scores are nearly equal. So the file's choice of cells is judged by the network's map, and its numbers are
+compared with the network's at the cells that the file chose.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lead.inference.ensemble import flat_outputs
+from lead.models.transfuser.box_head import PEAK_WINDOW, decode_raster
+from lead.models.transfuser.network import Transfuser
+from lead.models.transfuser.outputs import BoxMaps, Head
+
+TIE = 1e-4
+"""Scores that differ by less may change places."""
+BOXES = "boxes_raster"
+_CLASS, _SCORE = 7, 8
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a network predicts for one sample.
+
+    Attributes:
+        outputs: Outputs of :func:`lead.inference.ensemble.flat_outputs`.
+        maps: Maps of the box head, if it was asked.
+        pixels_per_cell: Pixels of the raster per cell of the maps.
+    """
+
+    outputs: Mapping[str, Tensor]
+    maps: BoxMaps | None
+    pixels_per_cell: float
+
+
+@torch.no_grad()
+def reference(model: Transfuser, inputs: Mapping[str, Tensor], heads: Collection[Head]) -> Reference:
+    """Predict for one sample."""
+    pixels_per_cell = model.architecture.domain.rig.bev.pixels_per_m
+    out = model(inputs, heads)
+    return Reference(flat_outputs(out, pixels_per_cell), out.boxes, pixels_per_cell)
+
+
+def run_onnx(path: Path, inputs: Mapping[str, Tensor], outputs: Collection[str]) -> dict[str, Tensor]:
+    """Run an ONNX file on the CPU.
+
+    Args:
+        path: The file.
+        inputs: Tensors by name; those that the file does not use are left out.
+        outputs: Names of the wanted outputs.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
+    feed = {item.name: inputs[item.name].numpy() for item in session.get_inputs()}
+    results = session.run(list(outputs), feed)
+    return {name: torch.from_numpy(result) for name, result in zip(outputs, results, strict=True)}
+
+
+def compare(found: Mapping[str, Tensor], expected: Reference) -> dict[str, float]:
+    """Return the largest difference of each output.
+
+    Boxes differ in their own units (pixels, radians, m/s, score), all other outputs as a fraction of their largest
+    value or of 1.
+    """
+    differences = {}
+    for name, wanted in expected.outputs.items():
+        if name == BOXES:
+            assert expected.maps is not None
+            differences[name] = box_difference(found[name][0], expected.maps, expected.pixels_per_cell)
+        else:
+            scale = max(1.0, float(wanted.abs().max()))
+            differences[name] = float((found[name] - wanted).abs().max()) / scale
+    return differences
+
+
+def box_difference(boxes: Tensor, maps: BoxMaps, pixels_per_cell: float) -> float:
+    """Return how far boxes are from those of some maps.
+
+    Args:
+        boxes: (n, 9) result of :func:`~lead.models.transfuser.box_head.decode_raster` for one sample.
+        maps: Maps of the same sample, with a batch axis of 1.
+        pixels_per_cell: Pixels of the raster per cell of the maps.
+
+    Returns:
+        The largest difference of any number; infinite if a clear peak is missing.
+    """
+    heat = maps.heatmap[0]
+    least = float(boxes[:, _SCORE].min())  # cells that score about as little as the last box may be others
+    boxes = boxes[boxes[:, _SCORE] > least + TIE]
+    highest, second = _neighbourhood(heat)
+    chosen = _cells(boxes, maps, pixels_per_cell)
+    is_clear_peak = (heat > second + TIE) & (heat > least + 2.0 * TIE)
+    if bool((is_clear_peak & ~chosen).any()):
+        return float("inf")
+    if not len(boxes):
+        return 0.0
+    lacking = float((highest - heat)[chosen].max())
+    # Without the other cells, the decoder returns the network's numbers for those that the file chose.
+    forced = replace(maps, heatmap_logits=maps.heatmap_logits.masked_fill(~chosen[None], -torch.inf))
+    others = decode_raster(forced, pixels_per_cell)[0]
+    nearest = (boxes[:, None] - others[None]).abs().amax(-1).amin(-1)
+    return max(lacking, float(nearest.max()))
+
+
+def _cells(boxes: Tensor, maps: BoxMaps, pixels_per_cell: float) -> Tensor:
+    """Mark the cells that boxes come from: (classes, rows, columns)."""
+    classes, rows, columns = maps.heatmap_logits.shape[1:]
+    row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    centres = (torch.stack((column, row)) + maps.offset[0]) * pixels_per_cell
+    cell = torch.cdist(boxes[:, :2], centres.flatten(1).T, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
+    chosen = torch.zeros(classes, rows * columns, dtype=torch.bool)
+    chosen[boxes[:, _CLASS].long(), cell] = True
+    return chosen.view(classes, rows, columns)
+
+
+def _neighbourhood(heat: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the highest score around each cell, and the highest of its neighbours without itself."""
+    windows = functional.unfold(heat[:, None], PEAK_WINDOW, padding=PEAK_WINDOW // 2)
+    around = torch.cat((windows[:, : PEAK_WINDOW**2 // 2], windows[:, PEAK_WINDOW**2 // 2 + 1 :]), dim=1)
+    return windows.amax(1).view_as(heat), around.amax(1).view_as(heat)
