@@ -92,19 +92,19 @@ def box_difference(boxes: Tensor, maps: BoxMaps, pixels_per_cell: float) -> floa
         pixels_per_cell: Pixels of the raster per cell of the maps.
 
     Returns:
-        The largest difference of any number; infinite if a clear peak is missing.
+        The largest difference of any number; infinite if a clear peak has no box.
     """
     heat = maps.heatmap[0]
     least = float(boxes[:, _SCORE].min())  # cells that score about as little as the last box may be others
     boxes = boxes[boxes[:, _SCORE] > least + TIE]
-    highest, second = _neighbourhood(heat)
     chosen = _cells(boxes, maps, pixels_per_cell)
-    is_clear_peak = (heat > second + TIE) & (heat > least + 2.0 * TIE)
+    neighbours = _highest_neighbour(heat)
+    is_clear_peak = (heat > neighbours + TIE) & (heat > least + 2.0 * TIE)
     if bool((is_clear_peak & ~chosen).any()):
         return float("inf")
     if not len(boxes):
         return 0.0
-    lacking = float((highest - heat)[chosen].max())
+    lacking = float((neighbours - heat)[chosen].max())
     # Without the other cells, the decoder returns the network's numbers for those that the file chose.
     forced = replace(maps, heatmap_logits=maps.heatmap_logits.masked_fill(~chosen[None], -torch.inf))
     others = decode_raster(forced, pixels_per_cell)[0]
@@ -123,8 +123,8 @@ def _cells(boxes: Tensor, maps: BoxMaps, pixels_per_cell: float) -> Tensor:
     return chosen.view(classes, rows, columns)
 
 
-def _neighbourhood(heat: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the highest score around each cell, and the highest of its neighbours without itself."""
+def _highest_neighbour(heat: Tensor) -> Tensor:
+    """Return the highest score of the cells around each cell, without its own."""
     windows = functional.unfold(heat[:, None], PEAK_WINDOW, padding=PEAK_WINDOW // 2)
-    around = torch.cat((windows[:, : PEAK_WINDOW**2 // 2], windows[:, PEAK_WINDOW**2 // 2 + 1 :]), dim=1)
-    return windows.amax(1).view_as(heat), around.amax(1).view_as(heat)
+    middle = PEAK_WINDOW**2 // 2
+    return torch.cat((windows[:, :middle], windows[:, middle + 1 :]), dim=1).amax(1).view_as(heat)

@@ -30,7 +30,7 @@ OPSET = 18
 """The version that PyTorch's exporter writes by itself; GridSample, which the radar head needs, came with 16."""
 TOLERANCE = 1e-3
 """Largest difference from PyTorch that is accepted, as :func:`lead.inference.onnx_check.compare` counts."""
-INSTALL = "install them with: pip install 'lead-drive[onnx]'"
+INSTALL = "run pip install -e '.[models,onnx]' in the project"
 _EXPORTER, _RUNTIME = ("onnx", "onnxscript"), "onnxruntime"
 _NOISY_LOGGERS = ("onnxscript", "onnx_ir", "torch.onnx")
 
@@ -79,7 +79,7 @@ def export_onnx(model: Transfuser, path: Path, heads: Collection[Head] = DRIVING
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(flat, inputs, outputs, temporary)
+        write_onnx(flat, inputs, outputs, temporary)
         differences = None
         if importlib.util.find_spec(_RUNTIME) is not None:
             differences = compare(run_onnx(temporary, inputs, outputs), expected)
@@ -142,10 +142,11 @@ class _Flat(nn.Module):
         return tuple(flat_outputs(out, self.model.architecture.domain.rig.bev.pixels_per_m).values())
 
 
-def _write(flat: _Flat, inputs: Mapping[str, Tensor], outputs: tuple[str, ...], path: Path) -> None:
+def write_onnx(module: nn.Module, inputs: Mapping[str, Tensor], outputs: Collection[str], path: Path) -> None:
+    """Write a module that takes and returns tensors by position as one file, weights included; nothing is compared."""
     with torch.no_grad(), _quiet():
         program = torch.onnx.export(
-            flat,
+            module,
             tuple(inputs.values()),
             input_names=list(inputs),
             output_names=list(outputs),

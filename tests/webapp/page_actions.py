@@ -26,9 +26,9 @@ WATCH_JUMPS = f"""() => {{
   window.jumps = [];
   if (isWatched) return;
   video.addEventListener("seeking", () => window.jumps.push({{ time: video.currentTime, frame: null }}));
-  video.addEventListener("seeked", () => {{
+  video.addEventListener("seeked", () => video.requestVideoFrameCallback(() => {{  // before, an old frame may stand
     Object.assign(window.jumps.at(-1), {{ frame: {READ_SHOWN}, late: video.currentTime - window.jumps.at(-1).time }});
-  }});
+  }}));
 }}"""
 PLAYS = f"!{VIDEO}.paused && {VIDEO}.currentTime > 0"
 

@@ -112,7 +112,7 @@ def test_comparison_shows_differences_and_opens_both_sides(page, driven_dashboar
     )
     page.locator("#comparison tr[data-title=turn] a").nth(1).click()
     assert address(page, dir=careful, route="turn", other=None, view=None)
-    wait_for(page, "document.querySelector('#route-title').innerText === 'turn'")
+    wait_for(page, "document.querySelector('#route-title')?.innerText === 'turn'")  # another page
     assert "100.00" in page.locator("#route-badges").inner_text()
     page.go_back()
     wait_for(page, "document.querySelectorAll('#comparison table').length === 2")
