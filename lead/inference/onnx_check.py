@@ -97,30 +97,32 @@ def box_difference(boxes: Tensor, maps: BoxMaps, pixels_per_cell: float) -> floa
     heat = maps.heatmap[0]
     least = float(boxes[:, _SCORE].min())  # cells that score about as little as the last box may be others
     boxes = boxes[boxes[:, _SCORE] > least + TIE]
-    chosen = _cells(boxes, maps, pixels_per_cell)
+    if not len(boxes):
+        return float("inf") if bool((heat > least + 2.0 * TIE).any()) else 0.0
+    row, column = _cells(boxes, maps, pixels_per_cell)
+    place = (boxes[:, _CLASS].long(), row, column)
+    chosen = torch.zeros_like(heat, dtype=torch.bool)
+    chosen[place] = True
     neighbours = _highest_neighbour(heat)
     is_clear_peak = (heat > neighbours + TIE) & (heat > least + 2.0 * TIE)
     if bool((is_clear_peak & ~chosen).any()):
         return float("inf")
-    if not len(boxes):
-        return 0.0
-    lacking = float((neighbours - heat)[chosen].max())
-    # Without the other cells, the decoder returns the network's numbers for those that the file chose.
-    forced = replace(maps, heatmap_logits=maps.heatmap_logits.masked_fill(~chosen[None], -torch.inf))
+    lacking = (neighbours - heat)[place]
+    scores = (boxes[:, _SCORE] - heat[place]).abs()
+    # Where all chosen cells score the same and others nothing, the decoder returns its numbers for just those.
+    forced = replace(maps, heatmap_logits=torch.where(chosen, torch.inf, -torch.inf)[None])
     others = decode_raster(forced, pixels_per_cell)[0]
-    nearest = (boxes[:, None] - others[None]).abs().amax(-1).amin(-1)
-    return max(lacking, float(nearest.max()))
+    numbers = (boxes[:, None, :_SCORE] - others[None, :, :_SCORE]).abs().amax(-1).amin(-1)
+    return float(torch.cat((lacking, scores, numbers)).max())
 
 
-def _cells(boxes: Tensor, maps: BoxMaps, pixels_per_cell: float) -> Tensor:
-    """Mark the cells that boxes come from: (classes, rows, columns)."""
-    classes, rows, columns = maps.heatmap_logits.shape[1:]
+def _cells(boxes: Tensor, maps: BoxMaps, pixels_per_cell: float) -> tuple[Tensor, Tensor]:
+    """Return rows and columns of the cells that boxes come from."""
+    rows, columns = maps.heatmap_logits.shape[2:]
     row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     centres = (torch.stack((column, row)) + maps.offset[0]) * pixels_per_cell
     cell = torch.cdist(boxes[:, :2], centres.flatten(1).T, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
-    chosen = torch.zeros(classes, rows * columns, dtype=torch.bool)
-    chosen[boxes[:, _CLASS].long(), cell] = True
-    return chosen.view(classes, rows, columns)
+    return row.flatten()[cell], column.flatten()[cell]
 
 
 def _highest_neighbour(heat: Tensor) -> Tensor:

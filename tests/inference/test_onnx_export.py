@@ -111,6 +111,8 @@ def test_of_nearly_equal_neighbours_either_may_be_the_peak():
     mirrored = dataclasses.replace(maps, heatmap_logits=maps.heatmap_logits.clone())
     mirrored.heatmap_logits[0, 2, 8, 10:12] = torch.tensor((6.00001, 6.0))
     assert box_difference(decode_raster(mirrored, step)[0], maps, step) < 1e-4
+    mirrored.heatmap_logits[0, 2, 8, 10:12] = 6.0  # two peaks
+    assert box_difference(decode_raster(mirrored, step)[0], maps, step) < 1e-4
     mirrored.heatmap_logits[0, 2, 8, 10:13] = torch.tensor((5.0, 5.0, 6.0))
     assert box_difference(decode_raster(mirrored, step)[0], maps, step) > 1e-3
 
