@@ -73,13 +73,18 @@ class PublishedConfig:
     unknown: tuple[str, ...] = ()
 
     @property
+    def is_navsim(self) -> bool:
+        """Trained on NAVSIM alone."""
+        return self.use_navsim_data and not self.use_carla_data
+
+    @property
     def rig_name(self) -> str:
         """Name of the sensor rig.
 
         The public code looks for parts of the data folder's name, by which its six-camera set is taken for the one with
         three; here whole folder names count, after the number of the data set.
         """
-        if self.use_navsim_data and not self.use_carla_data:
+        if self.is_navsim:
             return "navsim_4_cameras"
         folders = PurePosixPath(self.carla_root.replace("\\", "/")).parts
         if self.target_dataset == _SIX_CAMERA_DATASET or any(name in folders for name in _SIX_CAMERA_FOLDERS):

@@ -38,6 +38,30 @@ class LateralConfig:
     min_lookahead: float = 24.0
     max_lookahead: float = 105.0
 
+    def lookahead_points(self, speed_mps: float) -> float:
+        """Return how many route points (0.1 m each) ahead to aim at a speed."""
+        points = self.speed_scale * speed_mps * MPS_TO_KMH + self.speed_offset
+        return min(max(points, self.min_lookahead), self.max_lookahead)
+
+
+class HeadingController:
+    """PID on heading errors: integral = mean of the last errors, derivative = last difference."""
+
+    def __init__(self, config: LateralConfig) -> None:
+        """Create a controller without error history."""
+        self._config = config
+        self._errors: deque[float] = deque(maxlen=config.window)
+
+    def step(self, bearing_rad: float) -> float:
+        """Take the bearing of the aim, relative to the heading, and return the steering in [-1, 1]."""
+        config = self._config
+        error = math.remainder(bearing_rad, 2.0 * math.pi) / ERROR_UNIT_RAD
+        change = error - self._errors[-1] if self._errors else 0.0
+        self._errors.append(error)
+        mean = sum(self._errors) / len(self._errors)
+        steer = config.k_p * error + config.k_d * change + config.k_i * mean
+        return min(max(steer, -1.0), 1.0)
+
 
 class LateralController:
     """Steers towards a point ahead on the route; the distance to that point grows with speed."""
@@ -45,7 +69,7 @@ class LateralController:
     def __init__(self, config: LateralConfig | None = None) -> None:
         """Create a controller without error history."""
         self._config = config or LateralConfig()
-        self._errors: deque[float] = deque(maxlen=self._config.window)
+        self._heading = HeadingController(self._config)
 
     def step(
         self, route: NDArray[np.float64], position: NDArray[np.float64], heading_rad: float, speed_mps: float
@@ -61,14 +85,6 @@ class LateralController:
         Returns:
             Steering in [-1, 1], positive to the right.
         """
-        config = self._config
-        points = config.speed_scale * speed_mps * MPS_TO_KMH + config.speed_offset
-        points = min(max(points, config.min_lookahead), config.max_lookahead)
-        target = route[int(min(points, len(route) - 1))]
-        bearing = math.atan2(target[1] - position[1], target[0] - position[0])
-        error = math.remainder(bearing - heading_rad, 2.0 * math.pi) / ERROR_UNIT_RAD
-        change = error - self._errors[-1] if self._errors else 0.0
-        self._errors.append(error)
-        mean = sum(self._errors) / len(self._errors)
-        steer = config.k_p * error + config.k_d * change + config.k_i * mean
-        return min(max(steer, -1.0), 1.0)
+        target = route[int(min(self._config.lookahead_points(speed_mps), len(route) - 1))]
+        bearing_rad = math.atan2(target[1] - position[1], target[0] - position[0])
+        return self._heading.step(bearing_rad - heading_rad)

@@ -7,12 +7,11 @@ addition: the more the path bends, the farther the aim.
 from __future__ import annotations
 
 import math
-from collections import deque
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lead.control.lateral import ERROR_UNIT_RAD, MPS_TO_KMH, LateralConfig
+from lead.control.lateral import HeadingController, LateralConfig
 from lead.errors import LeadError
 
 LOOKAHEAD_PER_POINT = 10.0
@@ -42,7 +41,7 @@ class PathController:
         """
         self._config = config or LateralConfig()
         self._bend_gain = bend_gain if aims_farther_in_bends else 0.0
-        self._errors: deque[float] = deque(maxlen=self._config.window)
+        self._heading = HeadingController(self._config)
 
     def step(self, path_ego: ArrayLike, speed_mps: float) -> float:
         """Compute the steering command.
@@ -58,18 +57,11 @@ class PathController:
             PredictionError: If the path is empty, has another shape, or is not finite.
         """
         path = checked_points(path_ego, "path")
-        config = self._config
-        lookahead = config.speed_scale * speed_mps * MPS_TO_KMH + config.speed_offset
-        lookahead = min(max(lookahead, config.min_lookahead), config.max_lookahead)
+        lookahead = self._config.lookahead_points(speed_mps)
         index = int(min(lookahead / LOOKAHEAD_PER_POINT - FIRST_POINT, len(path) - 1))
         index += min(int(self._bend_gain * mean_bearing_rad(path)), LARGEST_BEND_SHIFT)
         x, y = path[min(index, len(path) - 1)]
-        error = math.atan2(y, x) / ERROR_UNIT_RAD
-        change = error - self._errors[-1] if self._errors else 0.0
-        self._errors.append(error)
-        mean = sum(self._errors) / len(self._errors)
-        steer = config.k_p * error + config.k_d * change + config.k_i * mean
-        return round(min(max(steer, -1.0), 1.0), STEER_DIGITS)
+        return round(self._heading.step(math.atan2(y, x)), STEER_DIGITS)
 
 
 def mean_bearing_rad(points_ego: NDArray[np.float64]) -> float:

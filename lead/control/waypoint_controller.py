@@ -9,14 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lead.control.lateral import MPS_TO_KMH, LateralConfig
+from lead.control.lateral import ERROR_UNIT_RAD, LateralConfig
 from lead.control.path_controller import checked_points
 from lead.control.pid import PidController
 
 HALF_SECOND, ONE_SECOND = 1, 3
 """Indices of the waypoints half a second and a second ahead."""
 STANDSTILL_MPS = 0.01
-QUARTER_TURN_RAD = math.pi / 2.0
 TUNED_POINTS_PER_M = 10.0
 
 
@@ -91,14 +90,12 @@ class WaypointController:
         if speed_mps >= STANDSTILL_MPS and not brake:
             far = np.linalg.norm(waypoints, axis=1) >= self._aim_m(wanted_mps, speed_mps)
             x, y = waypoints[int(far.argmax()) if far.any() else -1]
-            bearing = math.atan2(y, x) / QUARTER_TURN_RAD
+            bearing = math.atan2(y, x) / ERROR_UNIT_RAD
         steer = min(max(self._turn.step(bearing), -1.0), 1.0)
         return WaypointControl(steer, 0.0 if brake else throttle, brake)
 
     def _aim_m(self, wanted_mps: float, speed_mps: float) -> float:
         config = self._config
         if config.is_aim_tuned:
-            lateral = LateralConfig()
-            points = lateral.speed_scale * speed_mps * MPS_TO_KMH + lateral.speed_offset
-            return min(max(points, lateral.min_lookahead), lateral.max_lookahead) / TUNED_POINTS_PER_M
+            return LateralConfig().lookahead_points(speed_mps) / TUNED_POINTS_PER_M
         return config.aim_slow_m if wanted_mps < config.aim_threshold_mps else config.aim_fast_m

@@ -13,7 +13,7 @@ from torch import Tensor
 from lead.config.open_loop import OpenLoopConfig
 from lead.geometry.box_overlap import suppress_overlapping
 from lead.models.transfuser.architecture import Architecture
-from lead.models.transfuser.box_head import MIN_SCORE, decode_raster
+from lead.models.transfuser.box_head import decode_raster, to_ego
 from lead.models.transfuser.outputs import TransfuserOutput
 from lead.sensing.rigs import BevWindow
 
@@ -152,10 +152,6 @@ def merge_boxes(members: Float32, window: BevWindow) -> Float32:
     Returns:
         (m, 9) boxes in the ego frame, best first; all classes compete with each other.
     """
-    boxes = members.reshape(-1, members.shape[-1])
-    boxes = boxes[boxes[:, 8] > MIN_SCORE].copy()
-    boxes[:, :4] /= window.pixels_per_m
-    boxes[:, 0] += window.min_x_m
-    boxes[:, 1] += window.min_y_m
+    boxes: Float32 = to_ego(torch.from_numpy(members.reshape(-1, members.shape[-1])), window).numpy()
     chosen: Float32 = boxes[suppress_overlapping(boxes, boxes[:, 8], MAX_IOU)]
     return chosen

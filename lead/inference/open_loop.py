@@ -23,7 +23,7 @@ from lead.inference.engine import CudaGraphEngine, Engine, FastCpuEngine, PlainE
 from lead.inference.ensemble import Prediction, to_predictions
 from lead.inference.errors import InferenceError
 from lead.models.transfuser.architecture import Architecture
-from lead.models.transfuser.network import BatchError, check_batch
+from lead.models.transfuser.network import BatchError
 from lead.models.transfuser.outputs import DRIVING_HEADS, Head
 
 LOG = logging.getLogger(__name__)
@@ -97,7 +97,6 @@ class OpenLoopInference:
             for key, value in batch.items()
             if isinstance(value, (Tensor, np.ndarray)) and value.dtype != np.object_
         }
-        check_batch(self.architecture, tensors)
         _check_finite(tensors, "the input")
         try:
             combined = self._engine.run(tensors)

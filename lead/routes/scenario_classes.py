@@ -193,3 +193,5 @@ SCENARIO_CLASSES: Mapping[str, Mapping[str, Parameter]] = MappingProxyType(
     {name: _parameters(text) for name, text in {**_LEADERBOARD, **_FAIL2DRIVE}.items()}
 )
 """Parameters by name, by scenario class."""
+FAIL2DRIVE_CLASSES = frozenset(_FAIL2DRIVE)
+"""Classes that only Fail2Drive has."""

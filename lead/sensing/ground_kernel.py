@@ -6,11 +6,9 @@ long. Warp compiles them once per machine and keeps the result in its cache.
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Iterator
-
 import warp as wp
+
+from lead.geometry.warp_runtime import initialise_warp
 
 
 @wp.struct
@@ -157,26 +155,4 @@ def mark_ground(
     _mark_ground(points, count, centres, centre_count, rules, member, ordered, marked)
 
 
-def _start() -> None:
-    """Initialise Warp silently: it greets, and warns of every machine without a GPU, whatever its log level."""
-    if hasattr(wp, "LOG_ERROR"):
-        wp.config.log_level = wp.LOG_ERROR
-    else:  # Warp before it had levels
-        wp.config.quiet = True
-    with _silent_stderr():
-        wp.init()
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-_start()
+initialise_warp()

@@ -4,9 +4,10 @@ import pytest
 from public_scenario_support import Item, sweep
 
 from lead.maps.towns import installed_towns
-from lead.routes.sampler.finders import FAIL2DRIVE, leaderboard_names
+from lead.routes.sampler.finders import leaderboard_names
 from lead.routes.sampler.run import sample_towns
 from lead.routes.sampler.sampler import Wishes
+from lead.routes.scenario_classes import FAIL2DRIVE_CLASSES
 
 QUICK = ("Accident", "ParkingCutIn", "VehicleTurningRoute", "SignalizedJunctionLeftTurn")
 
@@ -46,6 +47,6 @@ def test_sampled_scenarios_of_every_class_take_place(town):
 @pytest.mark.slow
 @pytest.mark.parametrize("town", ["Town03", "Town05"])
 def test_sampled_scenarios_of_fail2drive_take_place(town):
-    count, tally = driven(town, sorted(FAIL2DRIVE), seed=8)
+    count, tally = driven(town, sorted(FAIL2DRIVE_CLASSES), seed=8)
     assert count >= 12
     check(count, tally)

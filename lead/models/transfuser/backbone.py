@@ -81,7 +81,7 @@ class TransfuserBackbone(nn.Module):
         dtype = self.c5_conv.weight.dtype
         image = ((rgb.float() - self.image_mean) / self.image_std).to(dtype)
         if self.is_ramp:
-            bev = self.ramp.expand(len(image), -1, -1, -1).to(dtype)
+            bev = self.ramp.expand(image.shape[0], -1, -1, -1).to(dtype)
         else:
             assert rasterized_lidar is not None
             bev = rasterized_lidar.to(dtype)

@@ -61,7 +61,7 @@ def architecture_of_config(config: PublishedConfig) -> Architecture:
 
 def domain_of_config(config: PublishedConfig) -> Domain:
     """Return the domain that a configuration was trained in."""
-    if config.use_navsim_data and not config.use_carla_data:
+    if config.is_navsim:
         return NAVSIM
     return dataclasses.replace(CARLA, rig=RIGS[config.rig_name])
 
@@ -96,7 +96,7 @@ def architecture_of_checkpoint(shapes: Shapes, config: PublishedConfig, name: st
         "radar head": "radar_detector.q" in shapes,
         "radar tokens in the planner": f"{_BEV_ADAPTER}.radar_encoder.weight" in shapes,
         "planner": _planner(shapes).value,
-        "cameras": _cameras(shapes, described.domain if domain is described.domain else domain, name),
+        "cameras": _cameras(shapes, domain, name),
     }
     expected = {
         "domain": described.domain.name,
@@ -107,8 +107,11 @@ def architecture_of_checkpoint(shapes: Shapes, config: PublishedConfig, name: st
         "planner": described.planner.value,
         "cameras": len(described.domain.rig.used(described.used_cameras)),
     }
-    differing = [f"{key}: {expected[key]} in config.json, {found[key]} in the weights" for key in found]
-    differing = [text for key, text in zip(found, differing, strict=True) if expected[key] != found[key]]
+    differing = [
+        f"{key}: {expected[key]} in config.json, {found[key]} in the weights"
+        for key in found
+        if expected[key] != found[key]
+    ]
     if differing:
         raise ArchitectureError(f"{name} does not belong to its config.json ({'; '.join(differing)})")
     width = shapes[_QUERY][-1] if _QUERY in shapes else described.token_dim

@@ -125,7 +125,7 @@ class PlanningDecoder(nn.Module):
     def forward(self, coarse_bev: Tensor, batch: Mapping[str, Tensor], radar: tuple[Tensor, Tensor] | None) -> Plan:
         """Plan; arguments as those of :class:`ContextEncoder`."""
         context = self.planning_context_encoder(coarse_bev, batch, radar)
-        queries = self.transformer_decoder(self.query.expand(len(context), -1, -1), context)
+        queries = self.transformer_decoder(self.query.expand(context.shape[0], -1, -1), context)
         counts = (self.domain.path_points, self.domain.waypoints, 1 if self.domain.speed_bins_mps else 0)
         path, waypoints, speed = queries.split(counts, dim=1)
         plan = self._decode(path, waypoints, batch)

@@ -68,7 +68,7 @@ class RadarDetector(nn.Module):
             self._speed_token(speed_mps).to(bev.dtype),
             self._radar_tokens(bev, radar, unit),
         )
-        features = self.tf(self.q.expand(len(radar), -1, -1), torch.cat(tokens, dim=1))
+        features = self.tf(self.q.expand(radar.shape[0], -1, -1), torch.cat(tokens, dim=1))
         return features, self._detections(features)
 
     def _speed_token(self, speed_mps: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import carla
 
 from lead.routes.sampler.draws import fitting, interval, location, value, whole
@@ -95,6 +97,30 @@ def check_lights(site: JunctionSite, wanted: bool) -> None:
         raise UnfitError("the junction has no traffic lights")
     if not wanted and site.has_lights:
         raise UnfitError("the junction has traffic lights")
+
+
+def by_lights(
+    signalized: str, unsignalized: str, *, needs: str
+) -> Callable[[Callable[[JunctionSite], Place]], Callable[[JunctionSite], Place]]:
+    """Register a finder for two classes of which one takes place at junctions with lights, the other at those without.
+
+    Args:
+        signalized: The class with lights.
+        unsignalized: The class without.
+        needs: What the junction needs besides.
+    """
+
+    def register(find: Callable[[JunctionSite], Place]) -> Callable[[JunctionSite], Place]:
+        for kind, wanted, words in ((signalized, True, "with"), (unsignalized, False, "without")):
+
+            def checked(site: JunctionSite, wanted: bool = wanted) -> Place:
+                check_lights(site, wanted)
+                return find(site)
+
+            at_junctions(kind, needs=f"a junction {words} traffic lights, with {needs}")(checked)
+        return find
+
+    return register
 
 
 @at_junctions(

@@ -8,20 +8,11 @@ from collections.abc import Mapping
 from lead.routes.sampler import crossings, merges, obstacles, roadsides, turns
 from lead.routes.sampler.errors import SamplerError
 from lead.routes.sampler.place import FINDERS, JunctionFinder, RoadFinder
+from lead.routes.scenario_classes import FAIL2DRIVE_CLASSES
 
-__all__ = ["ALL", "FAIL2DRIVE", "NO_SCENARIO", "check_class", "class_names", "finders", "leaderboard_names"]
+__all__ = ["ALL", "NO_SCENARIO", "check_class", "class_names", "finders", "leaderboard_names"]
 
 ALL, NO_SCENARIO = "all", "noScenario"
-FAIL2DRIVE = frozenset(
-    {
-        *("BadParkingObstacle", "BadParkingObstacleTwoWays", "ConstructionObstacleOppositeLane"),
-        *("ConstructionObstaclePedestrian", "ConstructionObstacleRightLane", "CustomObstacle", "CustomObstacleTwoWays"),
-        *("HardBrakeNoLights", "ImageOnObject", "NormalVehicleRunningRedLight", "NormalVehicleTakingPriority"),
-        *("ObscuredStopSign", "PedestrianCrowd", "PedestriansOnRoad", "PermutedConstructionObstacle"),
-        *("PermutedConstructionObstacleTwoWays", "RoadBlocked"),
-    }
-)
-"""Classes that only Fail2Drive has."""
 _MODULES = (crossings, merges, obstacles, roadsides, turns)
 
 
@@ -49,4 +40,4 @@ def check_class(name: str) -> str:
 
 def leaderboard_names() -> list[str]:
     """Return the classes of Leaderboard 2.0 and its relatives but not those that only Fail2Drive has, sorted."""
-    return [name for name in class_names() if name not in FAIL2DRIVE and name != NO_SCENARIO]
+    return [name for name in class_names() if name not in FAIL2DRIVE_CLASSES and name != NO_SCENARIO]

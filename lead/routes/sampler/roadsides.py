@@ -80,10 +80,7 @@ def parked_car_hides_walker(site: RoadSite) -> Place:
 @on_roads("DynamicObjectCrossing", needs="a road of at least 60 m between junctions with a sidewalk on the right")
 def object_hides_walker(site: RoadSite) -> Place:
     """A walker comes from behind something on the sidewalk."""
-    _check_sidewalk([site.waypoint], 0.0)
-    line = stretch(site.waypoint, 60.0, 120.0)
-    distance_m = fitting(site.rng, (30, 90), length_m(line) - 30.0)
-    _check_sidewalk(line, distance_m)
+    line, distance_m = _along_sidewalk(site, (60.0, 120.0), (30, 90))
     parameters = {
         "distance": value(distance_m),
         "blocker_model": value(one_of(site.rng, _BLOCKERS)),
@@ -95,10 +92,7 @@ def object_hides_walker(site: RoadSite) -> Place:
 @on_roads("ImageOnObject", needs="a road of at least 60 m between junctions with a sidewalk on the right")
 def picture_on_sidewalk(site: RoadSite) -> Place:
     """A bus stop or an advertisement stands on the sidewalk."""
-    _check_sidewalk([site.waypoint], 0.0)
-    line = stretch(site.waypoint, 60.0, 80.0)
-    distance_m = fitting(site.rng, (30, 50), length_m(line) - 30.0)
-    _check_sidewalk(line, distance_m)
+    line, distance_m = _along_sidewalk(site, (60.0, 80.0), (30, 50))
     prop = one_of(site.rng, ("static.prop.busstop", "static.prop.advertisement"))
     parameters = {"distance": value(distance_m), "prop": value(prop), "image": value("none")}
     return Place(site.waypoint, [line[-1]], parameters, line)
@@ -107,10 +101,8 @@ def picture_on_sidewalk(site: RoadSite) -> Place:
 @on_roads("PedestrianCrowd", needs="a road of at least 70 m between junctions with a sidewalk on the right")
 def crowd_on_sidewalk(site: RoadSite) -> Place:
     """Many walkers stand on the sidewalk."""
-    _check_sidewalk([site.waypoint], 0.0)
-    line = stretch(site.waypoint, 70.0, 110.0)
-    center_m = fitting(site.rng, (30, 70), length_m(line) - 30.0)
-    for along_m in (center_m - 15.0, center_m, center_m + 15.0):
+    line, center_m = _along_sidewalk(site, (70.0, 110.0), (30, 70))
+    for along_m in (center_m - 15.0, center_m + 15.0):
         _check_sidewalk(line, along_m)
     parameters = {
         "pedestrian_center": value(center_m),
@@ -211,6 +203,21 @@ def _check_parking_near(waypoint: carla.Waypoint) -> None:
     """Look for parking on either side: cheap, and rules most places out before they are walked."""
     if not any(is_parkable(waypoint, left) for left in (True, False)):
         raise UnfitError(NO_PARKING)
+
+
+def _along_sidewalk(
+    site: RoadSite, lengths_m: tuple[float, float], distances_m: tuple[int, int]
+) -> tuple[list[carla.Waypoint], int]:
+    """Return a stretch of road and a distance along it at which there is a sidewalk on the right.
+
+    Raises:
+        UnfitError: If there is none there or at the beginning.
+    """
+    _check_sidewalk([site.waypoint], 0.0)
+    line = stretch(site.waypoint, *lengths_m)
+    distance_m = fitting(site.rng, distances_m, length_m(line) - 30.0)
+    _check_sidewalk(line, distance_m)
+    return line, distance_m
 
 
 def _check_sidewalk(line: list[carla.Waypoint], distance_m: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import carla
 
-from lead.routes.sampler.crossings import approach, check_lights, check_turn, turning
+from lead.routes.sampler.crossings import approach, by_lights, check_lights, check_turn, turning
 from lead.routes.sampler.draws import interval, location, value, whole
 from lead.routes.sampler.errors import UnfitError
 from lead.routes.sampler.place import Attributes, JunctionSite, Place, at_junctions
@@ -19,59 +19,38 @@ _LONE_SOURCE_M, _LONE_SINK_M = 30.0, 30.0
 _VEHICLES = ("vehicle.ford.crown", "vehicle.kawasaki.ninja", "vehicle.lincoln.mkz_2020")
 
 
-@at_junctions("SignalizedJunctionLeftTurn", needs="a junction with traffic lights, a left turn and oncoming cars")
-def left_turn_with_lights(site: JunctionSite) -> Place:
+@by_lights("SignalizedJunctionLeftTurn", "NonSignalizedJunctionLeftTurn", needs="a left turn and oncoming cars")
+def left_turn(site: JunctionSite) -> Place:
     """The ego turns left across an oncoming stream."""
-    check_lights(site, wanted=True)
-    return _left_turn(site)
+    return _left_turn(site, Turn.STRAIGHT)
 
 
-@at_junctions(
-    "NonSignalizedJunctionLeftTurn", needs="a junction without traffic lights, with a left turn and oncoming cars"
-)
-def left_turn_without_lights(site: JunctionSite) -> Place:
-    """The ego turns left across an oncoming stream."""
-    check_lights(site, wanted=False)
-    return _left_turn(site)
-
-
-@at_junctions(
+@by_lights(
     "SignalizedJunctionLeftTurnEnterFlow",
-    needs="a junction with traffic lights with a left turn into the road into which oncoming cars turn right",
-)
-def left_turn_into_stream_with_lights(site: JunctionSite) -> Place:
-    """The oncoming stream turns into the ego's road."""
-    check_lights(site, wanted=True)
-    return _left_turn(site, Turn.RIGHT)
-
-
-@at_junctions(
     "NonSignalizedJunctionLeftTurnEnterFlow",
-    needs="a junction without traffic lights with a left turn into the road into which oncoming cars turn right",
+    needs="a left turn into the road into which oncoming cars turn right",
 )
-def left_turn_into_stream_without_lights(site: JunctionSite) -> Place:
+def left_turn_into_stream(site: JunctionSite) -> Place:
     """The oncoming stream turns into the ego's road."""
-    check_lights(site, wanted=False)
     return _left_turn(site, Turn.RIGHT)
 
 
-@at_junctions(
-    "SignalizedJunctionRightTurn", needs="a junction with traffic lights, a right turn and cars from the left"
-)
-def right_turn_with_lights(site: JunctionSite) -> Place:
+@by_lights("SignalizedJunctionRightTurn", "NonSignalizedJunctionRightTurn", needs="a right turn and cars from the left")
+def right_turn(site: JunctionSite) -> Place:
     """The ego turns right into a stream from the left."""
-    check_lights(site, wanted=True)
-    return _right_turn(site)
-
-
-@at_junctions(
-    "NonSignalizedJunctionRightTurn",
-    needs="a junction without traffic lights, with a right turn and cars from the left",
-)
-def right_turn_without_lights(site: JunctionSite) -> Place:
-    """The ego turns right into a stream from the left."""
-    check_lights(site, wanted=False)
-    return _right_turn(site)
+    check_turn(site, Turn.RIGHT)
+    parameters = flow(site, (6, 16), (12, 30), (35, 70))
+    speed_mps = float(parameters["flow_speed"]["value"])
+    groups = site.entries(Side.LEFT)
+    if not groups:
+        raise UnfitError(NO_STREAM)
+    for group in groups:
+        stream = _chosen(group, Turn.STRAIGHT)
+        if stream.exit.road_id != site.passage.exit.road_id:
+            raise UnfitError("the stream does not go where the ego turns to")
+        _check_stream(stream, _RIGHT_SOURCE_S * speed_mps, _RIGHT_SINK_S * speed_mps)
+    trigger, way = approach(site)
+    return Place(trigger, [way[-1]], parameters, way, site.passage.turn)
 
 
 @at_junctions("CrossJunctionDefectTrafficLight", needs="a junction with traffic lights that is crossed by another road")
@@ -89,26 +68,16 @@ def crossing_with_broken_lights(site: JunctionSite) -> Place:
     return Place(place.trigger, place.anchors, parameters, place.way, place.turn)
 
 
-@at_junctions(
-    "OppositeVehicleRunningRedLight",
-    "NormalVehicleRunningRedLight",
-    needs="a junction with traffic lights that is crossed by another road",
-)
-def crossing_with_lights(site: JunctionSite) -> Place:
-    """One vehicle crosses the ego's way against red."""
-    check_lights(site, wanted=True)
-    return _lone_vehicle(site)
-
-
-@at_junctions(
-    "OppositeVehicleTakingPriority",
-    "NormalVehicleTakingPriority",
-    needs="a junction without traffic lights that is crossed by another road",
-)
-def crossing_without_lights(site: JunctionSite) -> Place:
-    """One vehicle crosses the ego's way and does not give way."""
-    check_lights(site, wanted=False)
-    return _lone_vehicle(site)
+@by_lights("OppositeVehicleRunningRedLight", "OppositeVehicleTakingPriority", needs="another road that crosses it")
+@by_lights("NormalVehicleRunningRedLight", "NormalVehicleTakingPriority", needs="another road that crosses it")
+def crossing_vehicle(site: JunctionSite) -> Place:
+    """One vehicle crosses the ego's way against red, or does not give way."""
+    direction = _free_side(site, _LONE_SOURCE_M, _LONE_SINK_M, 1.0)
+    place = turning(site)
+    parameters: dict[str, Attributes] = {"direction": value(direction.value)}
+    if site.kind.startswith("Normal"):
+        parameters["vehicle"] = value(_VEHICLES[whole(site.rng, 0, len(_VEHICLES) - 1)])
+    return Place(place.trigger, place.anchors, parameters, place.way, place.turn)
 
 
 @at_junctions(
@@ -163,7 +132,7 @@ def flow(
     }
 
 
-def _left_turn(site: JunctionSite, stream_turn: Turn = Turn.STRAIGHT) -> Place:
+def _left_turn(site: JunctionSite, stream_turn: Turn) -> Place:
     check_turn(site, Turn.LEFT)
     parameters = flow(site, (6, 16), (15, 30), (35, 65))
     speed_mps = float(parameters["flow_speed"]["value"])
@@ -177,31 +146,6 @@ def _left_turn(site: JunctionSite, stream_turn: Turn = Turn.STRAIGHT) -> Place:
         _check_stream(stream, _LEFT_SOURCE_S * speed_mps, _LEFT_SINK_S * speed_mps)
     trigger, way = approach(site)
     return Place(trigger, [way[-1]], parameters, way, site.passage.turn)
-
-
-def _right_turn(site: JunctionSite) -> Place:
-    check_turn(site, Turn.RIGHT)
-    parameters = flow(site, (6, 16), (12, 30), (35, 70))
-    speed_mps = float(parameters["flow_speed"]["value"])
-    groups = site.entries(Side.LEFT)
-    if not groups:
-        raise UnfitError(NO_STREAM)
-    for group in groups:
-        stream = _chosen(group, Turn.STRAIGHT)
-        if stream.exit.road_id != site.passage.exit.road_id:
-            raise UnfitError("the stream does not go where the ego turns to")
-        _check_stream(stream, _RIGHT_SOURCE_S * speed_mps, _RIGHT_SINK_S * speed_mps)
-    trigger, way = approach(site)
-    return Place(trigger, [way[-1]], parameters, way, site.passage.turn)
-
-
-def _lone_vehicle(site: JunctionSite) -> Place:
-    direction = _free_side(site, _LONE_SOURCE_M, _LONE_SINK_M, 1.0)
-    place = turning(site)
-    parameters: dict[str, Attributes] = {"direction": value(direction.value)}
-    if site.kind.startswith("Normal"):
-        parameters["vehicle"] = value(_VEHICLES[whole(site.rng, 0, len(_VEHICLES) - 1)])
-    return Place(place.trigger, place.anchors, parameters, place.way, place.turn)
 
 
 def _free_side(site: JunctionSite, source_m: float, sink_m: float, step_m: float = SOURCE_STEP_M) -> Side:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -126,13 +127,13 @@ class _SiteBeside(Scenario):
         self._props = spawn_hidden(self, site_poses(site, half_lane_m, left=left))
         self.record.first_actor, self.record.last_actor = self._props[0][0], self._props[-1][0]
 
+    @abc.abstractmethod
     def clear(self) -> Sequence[Behaviour]:
         """Return what makes room in the traffic."""
-        raise NotImplementedError(f"{type(self).__name__} does not make room")
 
+    @abc.abstractmethod
     def restore(self) -> Sequence[Behaviour]:
         """Return what undoes it."""
-        raise NotImplementedError(f"{type(self).__name__} does not undo it")
 
     def behaviour(self) -> Behaviour:
         """Put the site up and wait until the ego is past."""

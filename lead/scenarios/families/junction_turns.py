@@ -6,6 +6,7 @@ has green all the time, and the ego gets green after a while, so that it must gi
 
 from __future__ import annotations
 
+import abc
 import itertools
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -95,13 +96,13 @@ class JunctionTurn(Scenario):
         self._phases = self._light_phases() if self.is_signalized else []
         self.record.memory.update(self.notes())
 
+    @abc.abstractmethod
     def directions(self) -> Sequence[Direction]:
         """Return the sides from which streams come."""
-        raise NotImplementedError(f"{type(self).__name__} has no directions")
 
+    @abc.abstractmethod
     def choose_entry(self, entries: list[carla.Waypoint]) -> carla.Waypoint:
         """Return the lane of the stream from those of its side."""
-        raise NotImplementedError(f"{type(self).__name__} does not choose")
 
     def removed_exits(self) -> list[carla.Waypoint]:
         """Return the lanes out of the junction that get no background cars."""

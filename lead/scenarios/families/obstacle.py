@@ -7,6 +7,7 @@ replaced by a flow of the scenario's own with gaps of a known size.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -86,9 +87,9 @@ class LaneObstacle(Scenario):
         """Speed to which the traffic beside the obstacle is slowed down."""
         return self.parameters.number("speed")
 
+    @abc.abstractmethod
     def preparation(self) -> Sequence[Behaviour]:
         """Return what happens first after the trigger."""
-        raise NotImplementedError(f"{type(self).__name__} has no preparation")
 
     def restoration(self) -> Sequence[Behaviour]:
         """Return what happens last, after the traffic was put right."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
-import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import warp as wp
 
 from lead.errors import LeadError
+from lead.geometry.warp_runtime import initialise_warp
 from lead.simulator.rendering.backend import Backend
 from lead.simulator.rendering.environment import environment_from_weather
 from lead.simulator.rendering.options import BACKENDS
@@ -108,16 +107,11 @@ def _checked(name: str, threads: int | None) -> Backend:
 def start_warp() -> None:
     """Initialise Warp, silently and without gradients."""
     _keep_freed_memory()
-    if hasattr(wp, "LOG_ERROR"):
-        wp.config.log_level = wp.LOG_ERROR
-    else:  # Warp before it had levels
-        wp.config.quiet = True
     wp.config.enable_backward = False
     if flags := getattr(wp.config, "cpu_compiler_flags", None):
         # Sums may be reordered, but infinities stay what they are: rays that hit nothing have them.
         wp.config.cpu_compiler_flags = f"{flags.removesuffix(_FAST_MATH)}{_FAST_MATH}"
-    with _silent_stderr():
-        wp.init()
+    initialise_warp()
     if wp.is_cuda_available():
         # The toolkit in the wheel may be newer than the driver, which then cannot read its intermediate code.
         wp.config.cuda_output = "cubin"
@@ -133,20 +127,6 @@ def _keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_MMAP_THRESHOLD, _KEPT_BLOCK_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Keeps native code quiet: Warp's warns of every machine without a GPU, whatever its log level."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def check(backend: Backend) -> None:
