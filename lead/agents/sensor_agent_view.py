@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.control.path_controller import mean_bearing_rad
 from lead.inference.ensemble import Prediction
 from lead.sensing.preprocessor import ModelInputs
 from lead.visualization.agent_view import AgentView
@@ -31,7 +33,7 @@ def make_view(
     seen = prediction if prediction is not None else Prediction()
     panel = {"command": command_name(targets.command), "next command": command_name(targets.next_command), **panel}
     if seen.path_ego is not None:
-        panel["route curvature"] = f"{mean_bearing_deg(seen.path_ego):.1f} deg"
+        panel["route curvature"] = f"{math.degrees(mean_bearing_rad(seen.path_ego)):.1f} deg"
     rows = with_pictures and prediction is not None
     return AgentView(
         waypoints_ego=seen.waypoints_ego,
@@ -53,11 +55,6 @@ def make_view(
 def command_name(command: int) -> str:
     """Name of a CARLA road option; those that networks do not know count as lane follow."""
     return COMMANDS[command - 1] if 1 <= command <= len(COMMANDS) else "lane follow"
-
-
-def mean_bearing_deg(path_ego: NDArray[np.floating]) -> float:
-    """Mean absolute bearing of the points (n, 2) of a path, by which steering aims farther in bends."""
-    return float(np.degrees(np.abs(np.arctan2(path_ego[:, 1], path_ego[:, 0])).mean()))
 
 
 def _classes(logits: NDArray[np.float32] | None) -> NDArray[np.uint8] | None:

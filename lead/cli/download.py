@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lead.inference.download import DownloadResult, PublishedCheckpoint
+    from lead.inference.download import PublishedCheckpoint
+    from lead.routes.fetch import DownloadResult
 
 app = typer.Typer(
     add_completion=False,

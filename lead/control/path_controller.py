@@ -64,7 +64,7 @@ class PathController:
         return round(self._heading.step(math.atan2(y, x)), STEER_DIGITS)
 
 
-def mean_bearing_rad(points_ego: NDArray[np.float64]) -> float:
+def mean_bearing_rad(points_ego: NDArray[np.floating]) -> float:
     """Mean of the absolute bearings of points (n, 2) seen from the ego."""
     return float(np.abs(np.arctan2(points_ego[:, 1], points_ego[:, 0])).mean())
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from lead.config.resolve import nearest
 from lead.maps.towns import cache_dir
-from lead.routes.fetch import DownloadError, Fetcher, RefusedError, UnreachableError, one_at_a_time
+from lead.routes.fetch import DownloadError, DownloadResult, Fetcher, RefusedError, UnreachableError, one_at_a_time
 
 LOG = logging.getLogger(__name__)
 
@@ -131,23 +131,6 @@ class HubFile:
             )
 
 
-@dataclass(frozen=True)
-class DownloadResult:
-    """What a download did.
-
-    Attributes:
-        folder: The checkpoint's folder.
-        fetched: Files that were new.
-        replaced: Files that were there with another content.
-        kept: Files that were there and right.
-    """
-
-    folder: Path
-    fetched: int
-    replaced: int
-    kept: int
-
-
 def find_checkpoint(name: str, repository: str | None = None) -> PublishedCheckpoint:
     """Return where a checkpoint is published.
 
@@ -207,7 +190,9 @@ def download_checkpoint(
             names = ", ".join(str(target / file.path) for file in differing)
             raise DownloadError(f"{names} has another content than the published one; --force replaces it")
         _fetch(files, [file for file in files if file in missing or file in differing], target, fetcher, progress)
-    return DownloadResult(target, len(missing), len(differing), len(files) - len(missing) - len(differing))
+    return DownloadResult(
+        checkpoint.name, target, len(missing), len(differing), len(files) - len(missing) - len(differing)
+    )
 
 
 def _fetch(

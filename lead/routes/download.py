@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from lead.maps.towns import cache_dir
 from lead.routes.archive import extract_routes
 from lead.routes.catalogue import PUBLISHED_ROOT, benchmark, benchmarks, content_digest
-from lead.routes.fetch import DownloadError, Fetcher, one_at_a_time
+from lead.routes.fetch import DownloadError, DownloadResult, Fetcher, one_at_a_time
 from lead.routes.model import RouteError
 from lead.routes.reader import read_routes
 
@@ -77,25 +77,6 @@ _PUBLISHED_AS = {"fail2drive": "fail2drive_split"}
 
 Progress = Callable[[str, int, int | None], None]
 """Told what happens, how much is done, and how much there is (files, or bytes of an archive)."""
-
-
-@dataclass(frozen=True)
-class DownloadResult:
-    """What a download did.
-
-    Attributes:
-        name: Route set.
-        folder: Where its files are.
-        fetched: Files that were new.
-        replaced: Files that were there with another content.
-        kept: Files that were there and genuine.
-    """
-
-    name: str
-    folder: Path
-    fetched: int
-    replaced: int
-    kept: int
 
 
 def download(

@@ -64,6 +64,25 @@ class _PassingError(Exception):
 
 
 @dataclass(frozen=True)
+class DownloadResult:
+    """What a download did.
+
+    Attributes:
+        name: What was asked for.
+        folder: Where its files are.
+        fetched: Files that were new.
+        replaced: Files that were there with another content.
+        kept: Files that were there and right.
+    """
+
+    name: str
+    folder: Path
+    fetched: int
+    replaced: int
+    kept: int
+
+
+@dataclass(frozen=True)
 class Fetcher:
     """How files are fetched.
 
