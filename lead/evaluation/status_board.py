@@ -1,7 +1,8 @@
 """What an episode process is doing right now, readable by its supervisor at any moment.
 
 The board is a small memory-mapped file. Writing to it costs a microsecond and needs no cooperation later, so the
-supervisor learns in which phase a process hangs even if that process can run no Python any more.
+supervisor learns in which phase a process hangs even if that process can run no Python any more. A sequence number
+before and behind the entry tells a reader whether it met the writer half way: half an entry would look like a hang.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-_LAYOUT = struct.Struct("<BxxxxxxxdQ")
+_ENTRY, _SEQUENCE = struct.Struct("<BxxxxxxxdQ"), struct.Struct("<Q")
+_BEFORE = slice(0, _SEQUENCE.size)
+_BODY = slice(_BEFORE.stop, _BEFORE.stop + _ENTRY.size)
+_BEHIND = slice(_BODY.stop, _BODY.stop + _SEQUENCE.size)
+_TRIES = 1000
+"""Readings after which a writer is taken for one that died in the middle."""
 
 
 class Phase(IntEnum):
@@ -70,25 +76,35 @@ class StatusBoard:
         """
         self.path = path
         if create:
-            path.write_bytes(bytes(_LAYOUT.size))
+            path.write_bytes(bytes(_BEHIND.stop))
         with path.open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), _LAYOUT.size)
+            self._map = mmap.mmap(file.fileno(), _BEHIND.stop)
         self._ticks = 0
+        self._last = Status(Phase.STARTING, time.monotonic(), 0)
         if create:
             self.enter(Phase.STARTING)
 
     def enter(self, phase: Phase) -> None:
         """Begin a phase."""
-        _LAYOUT.pack_into(self._map, 0, phase, time.monotonic(), self._ticks)
+        (sequence,) = _SEQUENCE.unpack(self._map[_BEFORE])
+        following = _SEQUENCE.pack(sequence + 1)
+        self._map[_BEFORE] = following
+        self._map[_BODY] = _ENTRY.pack(phase, time.monotonic(), self._ticks)
+        self._map[_BEHIND] = following
 
     def count_tick(self) -> None:
         """Count a world step; shown from the next phase on."""
         self._ticks += 1
 
     def read(self) -> Status:
-        """Read the current state."""
-        phase, since_s, ticks = _LAYOUT.unpack_from(self._map, 0)
-        return Status(Phase(phase), since_s, ticks)
+        """Read the current state; that of the last reading if the writer died while it wrote."""
+        for _ in range(_TRIES):
+            behind, body, before = self._map[_BEHIND], self._map[_BODY], self._map[_BEFORE]
+            if before == behind:
+                phase, since_s, ticks = _ENTRY.unpack(body)
+                self._last = Status(Phase(phase), since_s, ticks)
+                break
+        return self._last
 
     def close(self) -> None:
         """Unmap the file."""

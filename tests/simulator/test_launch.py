@@ -96,8 +96,8 @@ def test_silence_is_reported_after_the_deadline():
 
 
 def test_a_taken_port_is_refused_before_anything_starts():
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        port = holder.getsockname()[1]
+    port = free_port() + 1  # the one before it is free, too
+    with socket.create_server(("127.0.0.1", port)):
         with pytest.raises(LaunchError, match=f"simulator port {port} is in use"):
             EmbeddedServer(port).start()
         with pytest.raises(LaunchError, match=f"streaming port {port} is in use"):
