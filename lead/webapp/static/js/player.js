@@ -85,8 +85,9 @@ export class Player extends EventTarget {
   toggle() {
     if (!this.#media || !this.#detail) return;
     this.#moved = true;
-    if (this.#media.paused) this.#media.play().catch(() => {});
-    else this.#media.pause();
+    if (!this.#media.paused) return this.#media.pause();
+    if (this.#frameHere() >= this.lastFrame) this.#goTo(0); // from the beginning again
+    this.#media.play().catch(() => {});
   }
 
   /** Stop where it is. */
@@ -199,6 +200,8 @@ export class Player extends EventTarget {
     media.addEventListener("play", mine(() => this.#showPlaying(true)));
     media.addEventListener("pause", mine(() => { this.#showPlaying(false); this.#noteTime(); }));
     media.addEventListener("seeked", mine(() => { this.#place(this.#frameHere()); this.#noteTime(); }));
+    // At a high speed a browser may leave out the last frames and end on an earlier one.
+    media.addEventListener("ended", mine(() => this.#goTo(this.duration)));
     media.addEventListener("timeupdate", mine(() => {
       if (media !== this.#video || !this.#video.requestVideoFrameCallback) this.#place(this.#frameHere());
     }));
