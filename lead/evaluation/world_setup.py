@@ -168,7 +168,7 @@ class SimulationSession:
         if self._original is None or not self.is_alive:
             return
         try:
-            self._stop_traffic_manager()
+            self.stop_traffic_manager()
             self.client.get_world().apply_settings(self._original)
         except RuntimeError as failure:
             LOG.warning("the simulator's settings could not be restored: %s", failure)
@@ -204,7 +204,7 @@ class SimulationSession:
             known = sorted({canonical_name(name) for name in self.client.get_available_maps()})
             if canonical_name(town) not in known:
                 raise RoutePlaceError(f"the simulator has no map {town}; it knows {', '.join(known)}")
-            self._stop_traffic_manager()  # it would drive on the lanes of the old town
+            self.stop_traffic_manager()  # it would drive on the lanes of the old town
             self.world = self.client.load_world(town, reset_settings=False)
             _make_synchronous(self.world)
         if self._traffic_manager is not None:
@@ -213,7 +213,8 @@ class SimulationSession:
         self.world.reset_all_traffic_lights()
         return self.world
 
-    def _stop_traffic_manager(self) -> None:
+    def stop_traffic_manager(self) -> None:
+        """End the Traffic Manager, if there is one; it takes part in every tick of every world of its process."""
         if self._traffic_manager is not None:
             self._traffic_manager.set_synchronous_mode(False)
             self._traffic_manager.shut_down()

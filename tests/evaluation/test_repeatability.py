@@ -36,6 +36,7 @@ def results_of_a_drive(folder, agent, routes, seed=0):
     return {name: without_clock(json.loads(path.read_text())) for name, path in files.items()}
 
 
+@pytest.mark.slow
 def test_two_drives_with_one_seed_are_equal_and_another_seed_is_not(tmp_path):
     first = results_of_a_drive(tmp_path / "first", "autopilot", STRAIGHT)
     assert len(first["metric_info.json"]) > 60

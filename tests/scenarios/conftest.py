@@ -19,6 +19,13 @@ def towns():
     found.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_traffic_manager_outside(towns):
+    """No Traffic Manager outlives the tests of its file."""
+    yield
+    towns.rest()
+
+
 @pytest.fixture
 def town(towns):
     """``town(name)`` gives a session with that town loaded."""

@@ -65,6 +65,11 @@ class Towns:
         self._session.load_town(name)
         return self._session
 
+    def rest(self):
+        """End the Traffic Manager: it would take part in the ticks of other tests' worlds, where nobody wakes it."""
+        if self._session is not None:
+            self._session.stop_traffic_manager()
+
     def close(self):
         self._stack.close()
 

@@ -79,6 +79,7 @@ def seen(lines, pattern):
     return {line.split()[0] for line in lines if not line.startswith("tick") and re.match(pattern, line.split()[1])}
 
 
+@pytest.mark.slow
 def test_two_drives_amid_traffic_are_equal_to_the_last_bit(tmp_path):
     require_town("Town01")
     first, second = (trajectories(tmp_path / name, CROSSING_AND_JUNCTION) for name in ("first", "second"))
