@@ -31,10 +31,12 @@ DEFAULT_COMMAND = "drive"
 COMMANDS: dict[str, tuple[str, str]] = {
     "drive": ("lead.cli.drive", "Drive and score the routes of a file (the default command)."),
     "benchmark": ("lead.cli.benchmark", "Drive a whole benchmark with several workers, safe to stop and resume."),
+    "collect": ("lead.cli.collect", "Collect a data set with the expert, safe to stop and resume."),
     "score": ("lead.cli.score", "Print and write every table of a benchmark from its results."),
     "webapp": ("lead.cli.webapp", "Show results, videos and infractions in a browser."),
     "routes": ("lead.cli.routes", "Check route files, and download the public ones."),
-    "download": ("lead.cli.download", "Download published checkpoints."),
+    "dataset": ("lead.cli.dataset", "Look into recorded routes, check, draw, pack and unpack them."),
+    "download": ("lead.cli.download", "Download published checkpoints and data sets."),
     "export-onnx": ("lead.cli.export_onnx", "Write a model of a checkpoint as an ONNX file."),
     "demo": ("lead.cli.demo", "Drive one of our own routes in a CARLA town and show score and video."),
     "sim": ("lead.cli.sim", "Start the embedded simulator, a stand-in for a CARLA server."),
