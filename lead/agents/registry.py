@@ -16,6 +16,8 @@ AGENTS: Mapping[str, str] = MappingProxyType(
     {
         "autopilot": "lead.agents.autopilot:AutopilotAgent",
         "cruise": "lead.agents.constant:CruiseAgent",
+        "expert": "lead.agents.expert:ExpertAgent",
+        "expert_recorder": "lead.agents.expert_recorder:RecordingExpertAgent",
         "transfuser": "lead.agents.sensor_agent:SensorAgent",
     }
 )
@@ -23,7 +25,6 @@ AGENTS: Mapping[str, str] = MappingProxyType(
 
 LATER: Mapping[str, str] = MappingProxyType(
     {
-        "expert": "the rule-based expert",
         "expert_py123d": "the rule-based expert that writes 123D logs",
         "carl": "the CaRL agent",
         "plant": "the PlanT agent",

@@ -185,7 +185,7 @@ def _run(
 ) -> None:
     """Drive the suite with a live table and leave with a truthful code."""
     from lead.agents.registry import check_agent
-    from lead.cli.drive import _exit_on_signal, exit_code
+    from lead.cli.drive import exit_code, exit_on_signal
     from lead.cli.suite_display import SuiteTable
     from lead.config.closed_loop import resolve_closed_loop
     from lead.config.resolve import as_json
@@ -197,7 +197,7 @@ def _run(
     from lead.routes.weather import preset
     from lead.simulator.launch import free_port
 
-    signal.signal(signal.SIGTERM, _exit_on_signal)
+    signal.signal(signal.SIGTERM, exit_on_signal)
     first = settings[0]
     check_agent(first.agent)
     closed_loop = resolve_closed_loop(first.closed_loop)
@@ -218,7 +218,7 @@ def _run(
         unfinished = [task for task in tasks if not store.is_done(task)]
         table = SuiteTable(store, len(tasks), len(unfinished), len(settings))
         with table:
-            run_tasks(unfinished, [_opener(choice, tasks) for choice in choices], settings, store, table)
+            run_tasks(unfinished, [simulator_opener(choice, tasks) for choice in choices], settings, store, table)
         table.print_summary(first.folder)
     sys.stdout.flush()
     code = exit_code(store)
@@ -226,7 +226,8 @@ def _run(
         raise typer.Exit(code)
 
 
-def _opener(choice: SimulatorChoice, tasks: Sequence[RouteTask]) -> Callable[[], SimulatorHost]:
+def simulator_opener(choice: SimulatorChoice, tasks: Sequence[RouteTask]) -> Callable[[], SimulatorHost]:
+    """Return what opens the simulator of a worker."""
     from lead.evaluation.simulators import open_simulator
     from lead.evaluation.supervisor import towns_of
 

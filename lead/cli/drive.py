@@ -38,6 +38,9 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     expert: options.Expert = False,
     carl: options.Carl = False,
     plant: options.Plant = False,
+    record: Annotated[
+        bool, typer.Option("--record/--no-record", help="Let the expert record a data set below the output folder.")
+    ] = False,
     py123d: Annotated[bool, typer.Option("--py123d", help="The expert writes 123D logs.")] = False,
     agent: options.Agent = None,
     agent_config: options.AgentConfig = None,
@@ -80,6 +83,7 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     Examples:
       lead drive --routes data/routes/demo.xml
       lead drive --agent my_agent.py --routes data/benchmark_routes/bench2drive/1711.xml --bench2drive
+      lead drive --expert --routes data/routes/demo.xml --record
       lead drive --checkpoint outputs/checkpoints/tfv6_resnet34 --seeds 0,2 --routes data/routes/demo.xml
       lead drive --routes data/routes/demo.xml produce_demo_video=true custom_weather=ClearSunset
     """
@@ -124,12 +128,28 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
         single=len(tasks) == 1,
         name=stem,
     )
+    if record and choice.name == "expert":
+        settings = _recorded(settings, tasks)
     server = _server_choice(simulator, rules, port, traffic_manager_seed, gpu, timeout)
-    if harness not in ("builtin", "official"):
-        raise typer.BadParameter(f"{harness!r} is neither builtin nor official", param_hint="--harness")
-    if harness == "official":
+    if _is_official(harness):
         raise typer.Exit(_drive_officially(routes, settings, server, traffic_manager_port, repetitions, resume=resume))
     run_drive(Drive(tasks, settings, server, traffic_manager_port, resume))
+
+
+def _is_official(harness: str) -> bool:
+    if harness not in ("builtin", "official"):
+        raise typer.BadParameter(f"{harness!r} is neither builtin nor official", param_hint="--harness")
+    return harness == "official"
+
+
+def _recorded(settings: DriveSettings, tasks: list[RouteTask]) -> DriveSettings:
+    """Let the expert record what it drives; the weather is then drawn with the seed."""
+    from lead.config.expert import resolve_expert
+    from lead.expert.collection.folders import RecordingFolders
+
+    resolve_expert()  # Wrong settings must be reported before anything starts.
+    folders = RecordingFolders(settings.folder, tasks)
+    return replace(settings, agent="expert_recorder", recording=folders.fresh)
 
 
 def _server_choice(
@@ -167,7 +187,7 @@ def _drive_officially(
     from lead.routes.reader import read_routes
     from lead.scoring.endpoint import FILE_NAME
 
-    signal.signal(signal.SIGTERM, _exit_on_signal)
+    signal.signal(signal.SIGTERM, exit_on_signal)
     names = {"bench2drive": "bench2drive", "fail2drive": "fail2drive"}
     benchmark = names.get(settings.profile.name, "leaderboard")
     installation = Installation.find(DEFAULT_ROOT, benchmark)
@@ -239,7 +259,7 @@ def run_drive(drive: Drive) -> None:
     from lead.routes.weather import preset
     from lead.simulator.launch import require_free_port
 
-    signal.signal(signal.SIGTERM, _exit_on_signal)
+    signal.signal(signal.SIGTERM, exit_on_signal)
     settings, tasks = drive.settings, drive.tasks
     check_agent(settings.agent)
     closed_loop = resolve_closed_loop(settings.closed_loop)
@@ -285,6 +305,6 @@ def memory_bytes(limit_gib: float | None) -> int:
     return int(DEFAULT_MEMORY_SHARE * total_memory_bytes())
 
 
-def _exit_on_signal(number: int, frame: FrameType | None) -> None:
+def exit_on_signal(number: int, frame: FrameType | None) -> None:
     """Leave through all ``finally`` blocks, so that nothing keeps running."""
     sys.exit(EXIT_TERMINATED)

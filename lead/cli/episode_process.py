@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lead.cli.drive_options import DEFAULT_TRAFFIC
 from lead.errors import LeadError
@@ -113,6 +113,7 @@ def _drive(job: EpisodeJob, channel: MessageChannel, board: StatusBoard) -> None
         reload_world=job.reload_world,
         closed_loop=closed_loop,
         engine=engine,
+        **_recording(job, route, closed_loop.custom_weather),
     )
     reporter = _Reporter(channel, board)
     session = SimulationSession(
@@ -135,6 +136,31 @@ def _drive(job: EpisodeJob, channel: MessageChannel, board: StatusBoard) -> None
     with session:
         episode.run()
         board.enter(Phase.CLEAN_UP)
+
+
+def _recording(job: EpisodeJob, route: Route, weather: str | None) -> dict[str, Any]:
+    """Return the settings of a recorded drive; empty for others.
+
+    Args:
+        job: The job.
+        route: Its route.
+        weather: Preset that the user chose; None draws one.
+    """
+    if not job.record_dir:
+        return {}
+    import zlib
+
+    import numpy as np
+
+    from lead.dataset.weather_choice import draw_weather_choice
+    from lead.evaluation.agent import RecordingTarget
+
+    folder = Path(job.record_dir)
+    rng = np.random.default_rng([job.seed, zlib.crc32(f"{route.town} {route.id}".encode())])
+    return {
+        "recording": RecordingTarget(folder, folder.parent.name, route.town, job.seed),
+        "weather": draw_weather_choice(rng, weather).parameters,
+    }
 
 
 def _choose_engine(

@@ -29,7 +29,7 @@ def command(
         ),
     ] = "plan",
 ) -> None:
-    """Write one member of a TransFuser checkpoint as an ONNX file (float32, batch size 1), checked against PyTorch.
+    """Write one member of a TransFuser checkpoint as an ONNX file (float32, any batch size), checked against PyTorch.
 
     \b
     Example:

@@ -6,9 +6,10 @@ the simulator's state (autopilots, experts) additionally accept a :class:`Privil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import carla
@@ -21,18 +22,23 @@ from lead.evaluation.observation import WorldObserver
 from lead.evaluation.traffic_lights import TrafficLights
 from lead.routes.global_plan import sparse_indices
 from lead.routes.planner import DenseRoute, RoadOption
+from lead.scenarios.active import ActiveScenarios
 
 GpsPlan = Sequence[tuple[dict[str, float], RoadOption]]
 WorldPlan = Sequence[tuple[carla.Transform, RoadOption]]
 
 
 class Track(Enum):
-    """Rules about inputs an agent takes part under."""
+    """Rules about inputs an agent takes part under.
+
+    ``PRIVILEGED`` is ours: agents that see the simulator's state and record with any sensors, such as the expert.
+    """
 
     SENSORS = "SENSORS"
     MAP = "MAP"
     SENSORS_QUALIFIER = "SENSORS_QUALIFIER"
     MAP_QUALIFIER = "MAP_QUALIFIER"
+    PRIVILEGED = "PRIVILEGED"
 
 
 class AutonomousAgent:
@@ -148,6 +154,8 @@ class PrivilegedContext:
         route: Dense route.
         observer: Actors around the ego, read once per tick for everyone.
         lights: Traffic lights with their stop lines.
+        active: What scenarios tell experts; None if none are driven.
+        seed: Seed of the route's random choices.
     """
 
     world: carla.World
@@ -156,6 +164,36 @@ class PrivilegedContext:
     route: DenseRoute
     observer: WorldObserver
     lights: TrafficLights
+    active: ActiveScenarios | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RecordingTarget:
+    """Where a drive is recorded.
+
+    Attributes:
+        route_dir: Folder of the route.
+        scenario: Type of its scenario.
+        town: Its town.
+        seed: Seed of what a recording draws.
+    """
+
+    route_dir: Path
+    scenario: str
+    town: str
+    seed: int
+
+
+@runtime_checkable
+class RecordingAgent(Protocol):
+    """An agent that records its drive."""
+
+    def prepare_recording(self, target: RecordingTarget, route: DenseRoute) -> None:
+        """Learn what is recorded, after ``setup`` and before ``sensors`` is asked."""
+
+    def finish_recording(self, results: Mapping[str, Any]) -> None:
+        """Complete the recording of a drive that has its result; without this call it stays incomplete."""
 
 
 @runtime_checkable

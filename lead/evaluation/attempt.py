@@ -46,6 +46,7 @@ class Limits:
         sensor_timeout_s: Longest wait for the data of a tick.
         start_s: Longest time for the process to load its libraries.
         recording_s: Longest time for videos and logs of one tick.
+        saving_s: Longest time to complete the labels of a recorded drive.
         memory_bytes: Memory the episode process, agent included, may use; 0 for no limit.
     """
 
@@ -53,6 +54,7 @@ class Limits:
     sensor_timeout_s: float
     start_s: float = 180.0
     recording_s: float = 120.0
+    saving_s: float = 1800.0
     memory_bytes: int = 0
 
     def of(self, phase: Phase) -> float:
@@ -74,6 +76,7 @@ class Limits:
             Phase.AGENT_DESTROY: self.timeout_s,
             Phase.CLEAN_UP: self.timeout_s + margin_s,
             Phase.DONE: 30.0,
+            Phase.SAVING: self.saving_s,
         }[phase]
 
 

@@ -19,7 +19,14 @@ import numpy as np
 
 from lead.config.closed_loop import ClosedLoopConfig
 from lead.errors import LeadError
-from lead.evaluation.agent import AutonomousAgent, PrivilegedAgent, PrivilegedContext, ScenarioAwareAgent
+from lead.evaluation.agent import (
+    AutonomousAgent,
+    PrivilegedAgent,
+    PrivilegedContext,
+    RecordingAgent,
+    RecordingTarget,
+    ScenarioAwareAgent,
+)
 from lead.evaluation.criteria import CriteriaSet
 from lead.evaluation.observation import Observation, WorldObserver
 from lead.evaluation.parked_vehicles import ParkedVehicles, listed_slots
@@ -37,7 +44,14 @@ from lead.routes.scenarios import matched_scenarios
 from lead.scenarios.context import ScenarioContext
 from lead.scoring.penalties import EventType, RouteEvent
 from lead.scoring.profiles import BenchmarkProfile, profile
-from lead.scoring.records import AGENT_CRASHED, AGENT_SETUP_FAILED, SENSORS_INVALID, SIMULATION_CRASHED, RouteRun
+from lead.scoring.records import (
+    AGENT_CRASHED,
+    AGENT_SETUP_FAILED,
+    SENSORS_INVALID,
+    SIMULATION_CRASHED,
+    RouteRun,
+    route_record,
+)
 from lead.visualization.agent_view import AgentView
 
 LOG = logging.getLogger(__name__)
@@ -61,6 +75,8 @@ class EpisodeSettings:
         reload_world: Load the town anew even if the simulator has it already.
         closed_loop: Weather override and recordings.
         engine: Makes the engine of scenarios and background traffic; None drives with the scenarios ignored.
+        recording: Where the drive is recorded by its agent; None for no recording.
+        weather: Weather of the whole drive in place of the route's; None for none.
     """
 
     profile: BenchmarkProfile = field(default_factory=lambda: profile("leaderboard"))
@@ -73,6 +89,8 @@ class EpisodeSettings:
     reload_world: bool = False
     closed_loop: ClosedLoopConfig = field(default_factory=ClosedLoopConfig)
     engine: Callable[[], ScenarioEngine] | None = None
+    recording: RecordingTarget | None = None
+    weather: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,6 +162,10 @@ class EpisodeObserver(Protocol):
         Args:
             named_events: All events, also those known only now, in order of appearance with their criteria's names.
         """
+
+
+class RecordingError(LeadError):
+    """A drive is to be recorded by an agent that cannot."""
 
 
 class _AbortError(Exception):
@@ -244,6 +266,7 @@ class Episode:
             if self._criteria is not None:
                 self._criteria.finish()
             run = self._measure(failure, is_final=True)
+            self._finish_recording(run)
             self._on_measured(run)
             return run
         finally:
@@ -281,7 +304,9 @@ class Episode:
         spawned = actors.spawn_traffic(settings.traffic_count, dense)
         LOG.info("spawned %d of %d traffic vehicles", spawned, settings.traffic_count)
         choice = settings.closed_loop
-        weather = RouteWeather(world, route, choice.custom_weather, choice.random_weather, settings.seed)
+        weather = RouteWeather(
+            world, route, choice.custom_weather, choice.random_weather, settings.seed, settings.weather
+        )
         self._session.tick()
         weather.light_vehicles(list(world.get_actors().filter("vehicle.*")))
         lights = TrafficLights(world, carla_map)
@@ -337,6 +362,8 @@ class Episode:
             agent.closed_loop = self._settings.closed_loop
             agent.set_global_plan(gps_plan(dense, every, opendrive), world_plan(dense, every))
             agent.setup(self._settings.agent_config)
+            if self._settings.recording is not None:
+                self._recording_agent().prepare_recording(self._settings.recording, dense)
             specs = agent.sensors()
         try:
             specs = validate_sensors(specs, agent.track, profile)
@@ -361,7 +388,17 @@ class Episode:
         agent: object = self._agent
         with self._blaming(Phase.AGENT_SETUP, AGENT_SETUP_FAILED):
             if isinstance(agent, PrivilegedAgent):
-                context = PrivilegedContext(stage.world, stage.map, stage.ego, stage.dense, observer, stage.lights)
+                active = stage.engine.active if stage.engine is not None else None
+                context = PrivilegedContext(
+                    stage.world,
+                    stage.map,
+                    stage.ego,
+                    stage.dense,
+                    observer,
+                    stage.lights,
+                    active,
+                    self._settings.seed,
+                )
                 agent.set_privileged_context(context)
             if isinstance(agent, ScenarioAwareAgent):
                 plan = world_plan(stage.dense, list(range(len(stage.dense))))
@@ -462,6 +499,20 @@ class Episode:
             raise _AbortError(reason) from error
 
     # -- after the drive -------------------------------------------------------------------------------------------
+
+    def _recording_agent(self) -> RecordingAgent:
+        agent: object = self._agent
+        if not isinstance(agent, RecordingAgent):
+            raise RecordingError(f"the agent {type(agent).__name__} does not record its drives")
+        return agent
+
+    def _finish_recording(self, run: RouteRun) -> None:
+        """Complete the recording of a drive that will not be repeated."""
+        if self._settings.recording is None or self._agent is None or run.failure == SIMULATION_CRASHED:
+            return
+        self._enter(Phase.SAVING)
+        record = route_record(run, 0, self._settings.profile.penalties)
+        self._recording_agent().finish_recording(record.as_json())
 
     def _close_engine(self) -> None:
         """End the scenarios: those under way may still report to the criteria, so this comes before the result."""

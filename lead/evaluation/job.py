@@ -37,6 +37,8 @@ class EpisodeJob:
         debug: Debug level handed to the agent.
         reload_world: Load the town anew even if the simulator has it already.
         ignore_scenarios: Drive without the route's scenarios.
+        record_dir: Folder into which the agent records the drive; empty for no recording. A recorded drive has a
+            weather drawn with its seed.
     """
 
     routes_file: str
@@ -58,6 +60,7 @@ class EpisodeJob:
     debug: int = 0
     reload_world: bool = False
     ignore_scenarios: bool = False
+    record_dir: str = ""
 
     def to_json(self) -> str:
         """Return the job as one line."""

@@ -39,7 +39,15 @@ def needs_lights(weather: Mapping[str, float]) -> bool:
 class RouteWeather:
     """Applies the weather of one route while it is driven."""
 
-    def __init__(self, world: carla.World, route: Route, custom: str | None, is_random: bool, seed: int) -> None:
+    def __init__(
+        self,
+        world: carla.World,
+        route: Route,
+        custom: str | None,
+        is_random: bool,
+        seed: int,
+        fixed: Mapping[str, float] | None = None,
+    ) -> None:
         """Choose the source of the weather and set it for the start.
 
         Args:
@@ -48,6 +56,7 @@ class RouteWeather:
             custom: Preset that replaces them, or None.
             is_random: Replace them by a preset drawn with the seed and the route's id.
             seed: Seed of the draw.
+            fixed: Weather that comes before all others.
 
         Raises:
             WeatherError: If the preset is unknown.
@@ -56,7 +65,7 @@ class RouteWeather:
         self._route = route
         if is_random:
             custom = random.Random(f"{seed} {route.id}").choice(preset_names())
-        self._fixed = preset(custom) if custom else None
+        self._fixed = fixed or (preset(custom) if custom else None)
         self._percent = 0.0
         self.values = self._fixed or route.weather_at(0.0)
         set_weather(world, self.values)

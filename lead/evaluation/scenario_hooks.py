@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 from lead.evaluation.criteria import CriteriaSet
 from lead.evaluation.observation import Observation
 from lead.routes.model import Route
+from lead.scenarios.active import ActiveScenarios
 from lead.scenarios.context import ScenarioContext
 
 
 class ScenarioEngine(Protocol):
     """Runs the scenarios and the background traffic of one episode."""
+
+    @property
+    def active(self) -> ActiveScenarios:
+        """What scenarios tell experts; exists from :meth:`start` on."""
 
     @property
     def claimed_places(self) -> NDArray[np.float64]:

@@ -38,6 +38,7 @@ class Phase(IntEnum):
     AGENT_DESTROY = 9
     CLEAN_UP = 10
     DONE = 11
+    SAVING = 12
 
     @property
     def is_agent(self) -> bool:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -66,6 +66,7 @@ class DriveSettings:
         gpu: GPU of the agent; None leaves the choice to the environment.
         single: The evaluation has one route, whose artefacts lie directly in the folder.
         name: Stem of the artefacts of a single route.
+        recording: Names the folder into which the agent records a task; None for no recording.
     """
 
     agent: str
@@ -83,6 +84,7 @@ class DriveSettings:
     gpu: int | None = None
     single: bool = False
     name: str = "route"
+    recording: Callable[[RouteTask], Path] | None = None
 
     def artefact_dir(self, task: RouteTask) -> Path:
         """Folder of the videos and logs of a task."""
@@ -228,6 +230,7 @@ class Worker:
             closed_loop=settings.closed_loop,
             debug=settings.debug,
             reload_world=self._host.reloads_world,
+            record_dir="" if settings.recording is None else str(settings.recording(task)),
         )
 
     def _environment(self, task: RouteTask) -> dict[str, str]:

@@ -86,6 +86,18 @@ def test_fail2drive_turns_the_published_heuristics_on(tmp_path: Path) -> None:
     ]
 
 
+def test_the_expert_records_the_published_short_route(tmp_path: Path) -> None:
+    arguments, _ = call(tmp_path, "expert", "--port", "3000")
+    assert arguments[:2] == ["drive", "--expert"]
+    assert Path(value(arguments, "--routes")) == ROOT / "data/data_routes/lead/noScenarios/short_route.xml"
+    assert Path(value(arguments, "--output-dir")) == ROOT / "data" / "expert_debug"
+    assert arguments[-2:] == ["--port", "3000"]
+    arguments, _ = call(tmp_path, "expert", "my.xml", OUTPUT_DIR="elsewhere", TIMEOUT="9")
+    assert value(arguments, "--routes") == "my.xml"
+    assert value(arguments, "--output-dir") == "elsewhere"
+    assert value(arguments, "--timeout") == "9"
+
+
 @pytest.mark.parametrize("benchmark", ROUTES)
 def test_every_option_is_one_of_lead_drive(tmp_path: Path, benchmark: str) -> None:
     app = typer.Typer(add_completion=False)

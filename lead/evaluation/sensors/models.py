@@ -19,6 +19,7 @@ SPEEDOMETER = "sensor.speedometer"
 RGB_CAMERA = "sensor.camera.rgb"
 SEMANTIC_CAMERA = "sensor.camera.semantic_segmentation"
 DEPTH_CAMERA = "sensor.camera.depth"
+INSTANCE_CAMERA = "sensor.camera.instance_segmentation"
 LIDAR = "sensor.lidar.ray_cast"
 RADAR = "sensor.other.radar"
 GNSS = "sensor.other.gnss"
@@ -27,6 +28,8 @@ IMU = "sensor.other.imu"
 PLACE_KEYS = ("x", "y", "z")
 ROTATION_KEYS = ("roll", "pitch", "yaw")
 FREQUENCY_KEY = "reading_frequency"
+EVERY_KEY = "every_ticks"
+"""Our own key of an entry: the sensor measures in every so many ticks only, from the first tick on."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ MODELS: Mapping[str, SensorModel] = MappingProxyType(
         RGB_CAMERA: _CAMERA,
         SEMANTIC_CAMERA: _CAMERA,
         DEPTH_CAMERA: _CAMERA,
+        INSTANCE_CAMERA: _CAMERA,
         LIDAR: SensorModel(
             fixed={
                 "range": 85,

@@ -16,7 +16,7 @@ from typing import Any
 import carla
 
 from lead.evaluation.sensors.formats import as_array, forward_speed_mps
-from lead.evaluation.sensors.models import FREQUENCY_KEY, MODELS, OPENDRIVE_MAP, SPEEDOMETER, SensorSpec
+from lead.evaluation.sensors.models import EVERY_KEY, FREQUENCY_KEY, MODELS, OPENDRIVE_MAP, SPEEDOMETER, SensorSpec
 from lead.scoring.profiles import BenchmarkProfile
 
 LOG = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ class SensorRig:
         self._inbox: _Inbox = queue.SimpleQueue()
         self._sensors: list[carla.Sensor] = []
         self._map_sent_s: float | None = None
+        self._first_frame = 0
         self.sensor_types = [str(spec["type"]) for spec in self._specs]
 
     def start(self) -> None:
@@ -81,6 +82,7 @@ class SensorRig:
             RuntimeError: If the simulator refuses a sensor or does not answer; nothing is left spawned then.
         """
         library = self._world.get_blueprint_library()
+        self._first_frame = self._world.get_snapshot().frame + 1
         try:
             for spec in self._specs:
                 if not MODELS[spec["type"]].is_pseudo:
@@ -105,7 +107,7 @@ class SensorRig:
         """
         wait_s = self._profile.sensor_timeout_s if timeout_s is None else timeout_s
         deadline_s = time.monotonic() + wait_s
-        due = [spec for spec in self._specs if self._is_due(spec)]
+        due = [spec for spec in self._specs if self._is_due(spec, frame)]
         data: dict[str, Any] = {}
         missing = {spec["id"] for spec in due if not MODELS[spec["type"]].is_pseudo}
         while missing:
@@ -145,6 +147,8 @@ class SensorRig:
         blueprint = library.find(spec["type"])
         for name, value in model.attributes(spec).items():
             blueprint.set_attribute(name, value)
+        if EVERY_KEY in spec:
+            blueprint.set_attribute("sensor_tick", str(spec[EVERY_KEY] * self._step_s()))
         if blueprint.has_attribute("noise_seed"):
             # From the id, so that a further sensor leaves the noise of the others as it was; 0 means "no seed".
             noise_seed = zlib.crc32(f"{self._seed} {spec['id']}".encode()) & _SEED_MASK
@@ -155,8 +159,14 @@ class SensorRig:
         self._sensors.append(sensor)
         sensor.listen(_forward(self._inbox, spec["id"]))
 
-    def _is_due(self, spec: SensorSpec) -> bool:
-        """Tell whether a sensor delivers in this tick; only the map can be slower than the ticks."""
+    def _step_s(self) -> float:
+        """Length of a tick."""
+        return float(self._world.get_settings().fixed_delta_seconds)
+
+    def _is_due(self, spec: SensorSpec, frame: int) -> bool:
+        """Tell whether a sensor delivers in this tick."""
+        if EVERY_KEY in spec:
+            return bool((frame - self._first_frame) % spec[EVERY_KEY] == 0)
         if spec["type"] != OPENDRIVE_MAP or FREQUENCY_KEY not in spec:
             return True
         now_s = float(self._world.get_snapshot().timestamp.elapsed_seconds)

@@ -18,9 +18,11 @@ from typing import Any
 from lead.errors import LeadError
 from lead.evaluation.sensors.models import (
     DEPTH_CAMERA,
+    EVERY_KEY,
     FREQUENCY_KEY,
     GNSS,
     IMU,
+    INSTANCE_CAMERA,
     LIDAR,
     MODELS,
     OPENDRIVE_MAP,
@@ -36,8 +38,20 @@ from lead.scoring.profiles import BenchmarkProfile
 _SINGLE = MappingProxyType({GNSS: 1, IMU: 1, SPEEDOMETER: 1})
 _FULL = MappingProxyType({RGB_CAMERA: 8, LIDAR: 2, RADAR: 4, **_SINGLE})
 _QUALIFIER = MappingProxyType({RGB_CAMERA: 4, LIDAR: 1, RADAR: 2, **_SINGLE})
+_RECORDING_COUNT = 100
+"""What the public data collection permits of each type."""
+RECORDING_REACH_M = 100.0
 TRACK_LIMITS: Mapping[str, Mapping[str, int]] = MappingProxyType(
     {
+        "PRIVILEGED": MappingProxyType(
+            {
+                **dict.fromkeys(
+                    (RGB_CAMERA, SEMANTIC_CAMERA, DEPTH_CAMERA, INSTANCE_CAMERA, LIDAR, RADAR), _RECORDING_COUNT
+                ),
+                **_SINGLE,
+                OPENDRIVE_MAP: 1,
+            }
+        ),
         "SENSORS": _FULL,
         "MAP": MappingProxyType({**_FULL, OPENDRIVE_MAP: 1}),
         "SENSORS_QUALIFIER": _QUALIFIER,
@@ -47,7 +61,7 @@ TRACK_LIMITS: Mapping[str, Mapping[str, int]] = MappingProxyType(
 """Largest number of sensors of each type, by track; a type that is not listed is not permitted."""
 DENSE_LIMITS: Mapping[str, int] = MappingProxyType({SEMANTIC_CAMERA: 8, DEPTH_CAMERA: 8})
 """Added by benchmarks with dense sensors."""
-_PICTURE_KEYS = ("width", "height")
+_COUNT_KEYS = ("width", "height", EVERY_KEY)
 _ANGLE_KEYS = ("fov", "horizontal_fov", "vertical_fov")
 
 
@@ -128,12 +142,11 @@ def _spec_problems(spec: SensorSpec, limits: Mapping[str, int], track: str, prof
     missing = [key for key in model.required_keys if key not in spec]
     if missing:
         problems.append(f"({type_id}) lacks {', '.join(missing)}")
-    problems += _value_problems(spec, [*model.required_keys, FREQUENCY_KEY])
+    problems += _value_problems(spec, [*model.required_keys, FREQUENCY_KEY, EVERY_KEY])
     place = [spec[key] for key in PLACE_KEYS if key in model.place_keys and _is_number(spec.get(key))]
-    if math.hypot(*place) > profile.sensor_reach_m:
-        problems.append(
-            f"is mounted {math.hypot(*place):.2f} m from the ego's origin; {profile.sensor_reach_m:g} m are permitted"
-        )
+    reach_m = RECORDING_REACH_M if track == "PRIVILEGED" else profile.sensor_reach_m
+    if math.hypot(*place) > reach_m:
+        problems.append(f"is mounted {math.hypot(*place):.2f} m from the ego's origin; {reach_m:g} m are permitted")
     return problems
 
 
@@ -155,7 +168,7 @@ def _value_problems(spec: SensorSpec, keys: Sequence[str]) -> list[str]:
         value = spec[key]
         if not _is_number(value):
             problems.append(f"has {key} {value!r}, which is not a finite number")
-        elif key in _PICTURE_KEYS and (not isinstance(value, Integral) or value < 1):
+        elif key in _COUNT_KEYS and (not isinstance(value, Integral) or value < 1):
             problems.append(f"has {key} {value!r}, which is not a positive whole number")
         elif key in _ANGLE_KEYS and not 0.0 < value < 180.0:
             problems.append(f"has {key} {value!r}, which is not between 0 and 180 degrees")

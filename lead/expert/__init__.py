@@ -1,0 +1,1 @@
+"""The expert: a rule-based driver that sees the simulator's state, from whose drives learned agents learn."""

@@ -1,0 +1,281 @@
+"""The boxes of a tick as published label files have them: ego, road users, props, parked cars of the level.
+
+Positions are those of the actors' origins: of vehicles on the ground, of walkers at half of their height.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import carla
+import numpy as np
+from numpy.typing import NDArray
+
+from lead.evaluation.observation import Observation
+from lead.expert.recording.actor_facts import CAR, STATIC, WALKER, ActorCatalogue, ActorFacts
+from lead.expert.recording.camera_view import CameraView, LabelBox, visible_pixels
+from lead.geometry.boxes import box_overlap_depth
+
+Array = NDArray[np.float64]
+Box = dict[str, Any]
+
+REACH_M = 96.0
+PAD_M = 0.25
+VEHICLE_ID, WALKER_ID, OBSTACLE_ID = 1, 4, 6
+LEVEL_CAR_ID = 10**8
+PARKING_CUT_IN, STATIC_CUT_IN = "ParkingCutIn", "StaticCutIn"
+CUT_IN_WAY_M = (0.2, 8.0)
+CUT_IN_SPEED_MPS, CUT_IN_STEER = 1.0, 0.2
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the sensors of a saved tick measured, for counting points and pixels in boxes.
+
+    Attributes:
+        lidar: (n, 3) newest cloud, ego frame, metres.
+        radar: (m, 3) newest radar points, ego frame.
+        views: Cameras.
+    """
+
+    lidar: Array
+    radar: Array
+    views: Sequence[CameraView]
+
+
+@dataclass(frozen=True)
+class EgoFrame:
+    """The ego's pose of a tick.
+
+    Attributes:
+        matrix: (4, 4) float64, ego to world.
+        yaw_rad: Heading.
+    """
+
+    matrix: Array
+    yaw_rad: float
+
+    def local(self, places: Array) -> Array:
+        """Express world places (n, 3) in the ego frame."""
+        return np.asarray((places - self.matrix[:3, 3]) @ self.matrix[:3, :3])
+
+
+class BoxBuilder:
+    """Builds the boxes of one route, tick by tick."""
+
+    def __init__(self, world: carla.World, carla_map: carla.Map, ego: carla.Vehicle, scenario: str) -> None:
+        """Learn what stands in the level.
+
+        Args:
+            world: The world.
+            carla_map: Its map.
+            ego: The vehicle that records.
+            scenario: Type of the route's scenario.
+        """
+        self._world = world
+        self._map = carla_map
+        self._ego = ego
+        self._scenario = scenario
+        self._catalogue = ActorCatalogue(world)
+        self._first_places: dict[int, Array] = {}
+        self._level_cars = _LevelCars(world)
+
+    def facts(self, observation: Observation) -> list[ActorFacts]:
+        """Return the actors within reach of the ego."""
+        actors = observation.actors
+        offset = np.stack([actors[axis] for axis in "xyz"], axis=1) - observation.ego.location
+        near = np.einsum("ij,ij->i", offset, offset) < (REACH_M + 5.0) ** 2
+        return self._catalogue.of(actors["id"][near].tolist())
+
+    def motion(self, observation: Observation) -> list[Box]:
+        """Return the short boxes of a tick that is not saved: what the future of saved ones is made of."""
+        snapshot = self._world.get_snapshot()
+        boxes: list[Box] = []
+        for facts in self.facts(observation):
+            state = snapshot.find(facts.actor.id)
+            if state is not None and facts.label != STATIC:
+                boxes.append({"class": facts.label, "id": int(facts.actor.id), "matrix": _matrix(state)})
+        return boxes
+
+    def full(self, observation: Observation, frame: EgoFrame, seen: Seen) -> list[Box]:
+        """Return the boxes of a saved tick: the ego first, all others by distance; each id once."""
+        snapshot = self._world.get_snapshot()
+        boxes: list[Box] = []
+        for facts in self.facts(observation):
+            state = snapshot.find(facts.actor.id)
+            if state is None:
+                continue
+            box = self._box(facts, state, frame, seen)
+            if box["distance"] < REACH_M:
+                boxes.append(box)
+        boxes += self._level_cars.boxes(frame, boxes, seen)
+        boxes.sort(key=lambda box: float(box["distance"]))
+        return [self._ego_box(snapshot.find(self._ego.id)), *boxes]
+
+    def _box(self, facts: ActorFacts, state: carla.ActorSnapshot, frame: EgoFrame, seen: Seen) -> Box:
+        common = _placed(_matrix(state), state.get_transform().rotation.yaw, facts.half_m, frame)
+        if facts.label == CAR:
+            return self._car(facts, state, common, frame, seen)
+        if facts.label == WALKER:
+            own = {
+                "class": WALKER,
+                "ego_velocity": _ego_velocity(state, frame),
+                "transfuser_semantics_id": WALKER_ID,
+                "role_name": facts.role_name,
+                "speed": _forward_speed(state),
+            }
+            return {**own, **common, **_counts(common, seen, with_radar=True), "id": int(facts.actor.id)}
+        is_car = facts.mesh_path is not None and "Car" in facts.mesh_path
+        own = {
+            "class": STATIC,
+            "transfuser_semantics_id": VEHICLE_ID if is_car else OBSTACLE_ID,
+            "speed": _forward_speed(state),
+            "type_id": facts.type_id,
+            "mesh_path": facts.mesh_path,
+        }
+        return {**own, **common, **_counts(common, seen), "id": int(facts.actor.id)}
+
+    def _car(self, facts: ActorFacts, state: carla.ActorSnapshot, common: Box, frame: EgoFrame, seen: Seen) -> Box:
+        control = facts.actor.get_control()
+        place = state.get_transform().location
+        lane = self._map.get_waypoint(place, lane_type=carla.LaneType.Any)
+        speed = _forward_speed(state)
+        return {
+            "class": CAR,
+            "ego_velocity": _ego_velocity(state, frame),
+            # The Traffic Manager is not asked for its plans: an expert that reads it could not be compared.
+            "next_action": None,
+            "vehicle_cuts_in": self._cuts_in(facts, np.array([place.x, place.y]), speed, float(control.steer)),
+            "road_id": int(lane.road_id),
+            "lane_id": int(lane.lane_id),
+            "lane_type_str": str(lane.lane_type),
+            "base_type": facts.base_type,
+            "transfuser_semantics_id": VEHICLE_ID,
+            **common,
+            **_counts(common, seen, with_radar=True),
+            "speed": speed,
+            "brake": float(control.brake),
+            "steer": float(control.steer),
+            "throttle": float(control.throttle),
+            "id": int(facts.actor.id),
+            "role_name": facts.role_name,
+            "type_id": facts.type_id,
+            "speed_limit": float(facts.actor.get_speed_limit()),
+        }
+
+    def _cuts_in(self, facts: ActorFacts, place: Array, speed_mps: float, steer: float) -> bool:
+        if self._scenario == PARKING_CUT_IN and facts.role_name == "scenario":
+            first = self._first_places.setdefault(int(facts.actor.id), place)
+            return CUT_IN_WAY_M[0] < float(np.linalg.norm(place - first)) < CUT_IN_WAY_M[1]
+        return self._scenario == STATIC_CUT_IN and speed_mps > CUT_IN_SPEED_MPS and abs(steer) > CUT_IN_STEER
+
+    def _ego_box(self, state: carla.ActorSnapshot) -> Box:
+        extent = self._ego.bounding_box.extent
+        return {
+            "class": "ego_car",
+            "transfuser_semantics_id": 0,
+            "extent": [extent.x, extent.y, extent.z],
+            "position": [0.0, 0.0, 0.0],
+            "yaw": 0.0,
+            "num_points": -1,
+            "distance": 0.0,
+            "speed": _forward_speed(state),
+            "brake": float(self._ego.get_control().brake),
+            "id": int(self._ego.id),
+            "matrix": _matrix(state),
+            "visible_pixels": -1,
+        }
+
+
+class _LevelCars:
+    """Cars that are part of the level's geometry and have no actor."""
+
+    def __init__(self, world: carla.World) -> None:
+        boxes = world.get_level_bbs(carla.CityObjectLabel.Car)
+        self._matrices = np.array([_box_matrix(box) for box in boxes], dtype=np.float64).reshape(-1, 4, 4)
+        self._yaw_deg = np.array([box.rotation.yaw for box in boxes], dtype=np.float64)
+        extents = [(box.extent.x, box.extent.y, box.extent.z) for box in boxes]
+        self._half_m = np.array(extents, dtype=np.float64).reshape(-1, 3)
+
+    def boxes(self, frame: EgoFrame, others: Sequence[Box], seen: Seen) -> list[Box]:
+        """Return those in reach that no actor's box overlaps."""
+        offset = self._matrices[:, :3, 3] - frame.matrix[:3, 3]
+        near = np.flatnonzero(np.einsum("ij,ij->i", offset, offset) < REACH_M**2)
+        taken = [box for box in others if box["class"] in (CAR, STATIC)]
+        found: list[Box] = []
+        for index in near.tolist():
+            common = _placed(self._matrices[index].tolist(), float(self._yaw_deg[index]), self._half_m[index], frame)
+            if not _overlaps(common, taken):
+                own = {"class": "static_prop_car", "transfuser_semantics_id": VEHICLE_ID}
+                found.append({**own, **common, **_counts(common, seen), "id": LEVEL_CAR_ID + index})
+        return found
+
+
+def label_box(box: Mapping[str, Any]) -> LabelBox:
+    """Return the geometry of a label."""
+    center, half = (np.array(box[key], dtype=np.float64) for key in ("position", "extent"))
+    return LabelBox(center, half, float(box["yaw"]))
+
+
+def _placed(matrix: list[list[float]], yaw_deg: float, half_m: Array, frame: EgoFrame) -> Box:
+    """Return what every box has: where it is and how large."""
+    position = frame.local(np.array(matrix, dtype=np.float64)[None, :3, 3])[0]
+    return {
+        "extent": half_m.tolist(),
+        "position": position.tolist(),
+        "yaw": math.remainder(math.radians(yaw_deg) - frame.yaw_rad, 2.0 * math.pi),
+        "distance": np.float64(np.linalg.norm(position)),
+        "matrix": matrix,
+    }
+
+
+def _counts(common: Box, seen: Seen, *, with_radar: bool = False) -> Box:
+    box = label_box(common)
+    counts = {"num_points": int(box.contains(seen.lidar, PAD_M).sum()) if len(seen.lidar) else -1}
+    if with_radar:
+        counts["num_radar_points"] = int(box.contains(seen.radar, PAD_M).sum()) if len(seen.radar) else -1
+    return {**counts, "visible_pixels": visible_pixels(seen.views, box, PAD_M)}
+
+
+def _overlaps(box: Box, others: Sequence[Box]) -> bool:
+    if not others:
+        return False
+    count = len(others)
+
+    def repeat(values: object) -> Array:
+        return np.repeat(np.asarray(values, dtype=np.float64)[None], count, axis=0)
+
+    depth = box_overlap_depth(
+        repeat(box["position"][:2]),
+        repeat(box["yaw"]),
+        repeat(box["extent"][:2]),
+        np.array([other["position"][:2] for other in others]),
+        np.array([other["yaw"] for other in others]),
+        np.array([other["extent"][:2] for other in others]),
+    )
+    return bool((depth > 0.0).any())
+
+
+def _matrix(state: carla.ActorSnapshot) -> list[list[float]]:
+    matrix: list[list[float]] = state.get_transform().get_matrix()
+    return matrix
+
+
+def _box_matrix(box: carla.BoundingBox) -> list[list[float]]:
+    matrix: list[list[float]] = carla.Transform(box.location, box.rotation).get_matrix()
+    return matrix
+
+
+def _forward_speed(state: carla.ActorSnapshot) -> float:
+    velocity, forward = state.get_velocity(), state.get_transform().get_forward_vector()
+    return float(velocity.x * forward.x + velocity.y * forward.y + velocity.z * forward.z)
+
+
+def _ego_velocity(state: carla.ActorSnapshot, frame: EgoFrame) -> list[float]:
+    """Return the velocity turned by the ego's heading."""
+    velocity = state.get_velocity()
+    cosine, sine = math.cos(frame.yaw_rad), math.sin(frame.yaw_rad)
+    return [velocity.x * cosine + velocity.y * sine, velocity.y * cosine - velocity.x * sine]
