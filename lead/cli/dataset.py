@@ -135,10 +135,13 @@ def show(
 ) -> None:
     """Draw contact sheets or videos and print where they are."""
     from lead.dataset.contact_sheet import write_contact_sheet
+    from lead.dataset.layout import METAS, numbered_frames
     from lead.dataset.reader import RouteReader
     from lead.dataset.route_video import write_route_video
 
-    places = _routes(directory)
+    found = _routes(directory)
+    # Those without labels, such as one that is being recorded, have nothing to draw; a single one says so itself.
+    places = [place for place in found if numbered_frames(place.folder, METAS)] or found
     step = max(len(places) / count, 1.0)
     chosen = [places[int(index * step)] for index in range(min(count, len(places)))]
     for place in chosen:
