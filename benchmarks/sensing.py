@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lead.control.position_filter import AppliedControl
 from lead.geometry.geodesy import world_to_geo
-from lead.sensing.ground import ground_mask
+from lead.sensing.ground import GroundFinder
 from lead.sensing.images import jpeg_round_trip
 from lead.sensing.preprocessor import Preprocessor, RawSensors
 from lead.sensing.rigs import CARLA_3_CAMERAS
@@ -80,8 +80,9 @@ def main() -> None:
     add("step", lambda: preprocessor.step(next(steps), control), count - 22, "the whole step, median")
     raw = raws[0]
     cloud = np.concatenate(raw.lidars)[:, :3].astype(np.float64)
+    finder = GroundFinder()
     image = np.ascontiguousarray(result.rgb.transpose(1, 2, 0))
-    add("ground", lambda: ground_mask(cloud), count, f"ground of {len(cloud)} points")
+    add("ground", lambda: finder.mask(cloud), count, f"ground of {len(cloud)} points")
     add("clouds", lambda: preprocessor._push(raw), count, "ego frame, hole, radar, ground, crop")
     add("raster", lambda: preprocessor._raster(result.pose), count, "stack of 5 and 10 ticks, raster")
     add("jpeg", lambda: jpeg_round_trip(image), count, "round trip, on a thread of its own")

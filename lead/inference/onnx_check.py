@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -29,7 +29,7 @@ _CLASS, _SCORE = 7, 8
 
 @dataclass(frozen=True)
 class Reference:
-    """What a network predicts for one sample.
+    """What a network predicts for a batch.
 
     Attributes:
         outputs: Outputs of :func:`lead.inference.ensemble.flat_outputs`.
@@ -44,7 +44,7 @@ class Reference:
 
 @torch.no_grad()
 def reference(model: Transfuser, inputs: Mapping[str, Tensor], heads: Collection[Head]) -> Reference:
-    """Predict for one sample."""
+    """Predict for a batch."""
     pixels_per_cell = model.architecture.domain.rig.bev.pixels_per_m
     out = model(inputs, heads)
     return Reference(flat_outputs(out, pixels_per_cell), out.boxes, pixels_per_cell)
@@ -76,11 +76,19 @@ def compare(found: Mapping[str, Tensor], expected: Reference) -> dict[str, float
     for name, wanted in expected.outputs.items():
         if name == BOXES:
             assert expected.maps is not None
-            differences[name] = box_difference(found[name][0], expected.maps, expected.pixels_per_cell)
+            differences[name] = max(
+                box_difference(boxes, _sample(expected.maps, index), expected.pixels_per_cell)
+                for index, boxes in enumerate(found[name])
+            )
         else:
             scale = max(1.0, float(wanted.abs().max()))
             differences[name] = float((found[name] - wanted).abs().max()) / scale
     return differences
+
+
+def _sample(maps: BoxMaps, index: int) -> BoxMaps:
+    """Return the maps of one sample, with a batch axis of 1."""
+    return BoxMaps(**{field.name: getattr(maps, field.name)[index : index + 1] for field in fields(maps)})
 
 
 def box_difference(boxes: Tensor, maps: BoxMaps, pixels_per_cell: float) -> float:

@@ -1,6 +1,6 @@
 """Writes one network as an ONNX file, for runtimes without PyTorch, and compares the file with the network.
 
-The file holds the rewritten float32 network (:mod:`lead.inference.optimise`) for batches of one sample. Inputs have
+The file holds the rewritten float32 network (:mod:`lead.inference.optimise`) for batches of any size. Inputs have
 their published names; outputs are those of :func:`lead.inference.ensemble.flat_outputs`.
 """
 
@@ -31,6 +31,9 @@ OPSET = 18
 TOLERANCE = 1e-3
 """Largest difference from PyTorch that is accepted, as :func:`lead.inference.onnx_check.compare` counts."""
 INSTALL = "run pip install -e '.[models,onnx]' in the project"
+BATCH = "batch"
+"""Name of the first axis of all inputs and outputs."""
+CHECKED_SIZES = (1, 3)
 _EXPORTER, _RUNTIME = ("onnx", "onnxscript"), "onnxruntime"
 _NOISY_LOGGERS = ("onnxscript", "onnx_ir", "torch.onnx")
 
@@ -41,15 +44,15 @@ class OnnxFile:
 
     Attributes:
         path: The file.
-        inputs: Names and shapes.
+        inputs: Names and shapes; the first axis is that of the batch.
         outputs: Names and shapes.
-        differences: Largest difference of each output from PyTorch's float32 result on random inputs, as
+        differences: Largest difference of each output from PyTorch's float32 result on random batches of 1 and 3, as
             :func:`lead.inference.onnx_check.compare` counts; None where onnxruntime is not installed.
     """
 
     path: Path
-    inputs: Mapping[str, tuple[int, ...]]
-    outputs: Mapping[str, tuple[int, ...]]
+    inputs: Mapping[str, tuple[str | int, ...]]
+    outputs: Mapping[str, tuple[str | int, ...]]
     differences: Mapping[str, float] | None
 
 
@@ -72,9 +75,9 @@ def export_onnx(model: Transfuser, path: Path, heads: Collection[Head] = DRIVING
         raise InferenceError(f"this network does not predict {names}")
     if not heads:
         raise InferenceError("an ONNX file needs at least one head")
-    inputs = example_inputs(architecture)
-    expected = reference(model, inputs, heads)
-    outputs = tuple(expected.outputs)
+    batches = [example_inputs(architecture, seed, size) for seed, size in enumerate(CHECKED_SIZES)]
+    expected = [reference(model, batch, heads) for batch in batches]
+    inputs, outputs = batches[-1], expected[-1].outputs
     flat = _Flat(optimise(model, torch.float32), tuple(inputs), heads).eval()
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -82,14 +85,17 @@ def export_onnx(model: Transfuser, path: Path, heads: Collection[Head] = DRIVING
         write_onnx(flat, inputs, outputs, temporary)
         differences = None
         if importlib.util.find_spec(_RUNTIME) is not None:
-            differences = compare(run_onnx(temporary, inputs, outputs), expected)
-            _refuse_differences(differences)
+            found = [run_onnx(temporary, batch, outputs) for batch in batches]
+            each = [compare(own, wanted) for own, wanted in zip(found, expected, strict=True)]
+            for differences in each:
+                _refuse_differences(differences)
+            differences = {name: max(one[name] for one in each) for name in outputs}
         temporary.replace(path)
     except OSError as error:
         raise InferenceError(f"cannot write {path} ({error.strerror or error})") from error
     finally:
         temporary.unlink(missing_ok=True)
-    return OnnxFile(path, _shapes(inputs), _shapes(expected.outputs), differences)
+    return OnnxFile(path, _shapes(inputs), _shapes(outputs), differences)
 
 
 def available_heads(architecture: Architecture) -> frozenset[Head]:
@@ -104,14 +110,14 @@ def available_heads(architecture: Architecture) -> frozenset[Head]:
     return frozenset(heads)
 
 
-def example_inputs(architecture: Architecture, seed: int = 0) -> dict[str, Tensor]:
-    """Return one random sample of a network's inputs, in the ranges and types of an agent's.
+def example_inputs(architecture: Architecture, seed: int = 0, size: int = 1) -> dict[str, Tensor]:
+    """Return random samples of a network's inputs, in the ranges and types of an agent's.
 
     Returns:
-        Tensors with a batch axis of 1 by name; the image strip is uint8, all others are float32.
+        Tensors with a batch axis of ``size`` by name; the image strip is uint8, all others are float32.
     """
     generator = torch.Generator().manual_seed(seed)
-    inputs = {key: torch.rand(1, *shape, generator=generator) for key, shape in input_shapes(architecture).items()}
+    inputs = {key: torch.rand(size, *shape, generator=generator) for key, shape in input_shapes(architecture).items()}
     inputs["rgb"] = torch.randint(0, 256, inputs["rgb"].shape, dtype=torch.uint8, generator=generator)
     for key, tensor in inputs.items():
         if key == "radar":
@@ -143,7 +149,14 @@ class _Flat(nn.Module):
 
 
 def write_onnx(module: nn.Module, inputs: Mapping[str, Tensor], outputs: Collection[str], path: Path) -> None:
-    """Write a module that takes and returns tensors by position as one file, weights included; nothing is compared."""
+    """Write a module as one file, weights included; nothing is compared.
+
+    Args:
+        module: Takes and returns tensors by position, all with a batch axis.
+        inputs: Examples by name, of at least two samples: an axis of 1 could not be told from a fixed one.
+        outputs: Names.
+        path: The file.
+    """
     with torch.no_grad(), _quiet():
         program = torch.onnx.export(
             module,
@@ -152,10 +165,17 @@ def write_onnx(module: nn.Module, inputs: Mapping[str, Tensor], outputs: Collect
             output_names=list(outputs),
             opset_version=OPSET,
             dynamo=True,
+            dynamic_shapes=_batch_axes(module, len(inputs)),
             verbose=False,
         )
     assert program is not None
     program.save(path, external_data=False)
+
+
+def _batch_axes(module: nn.Module, count: int) -> tuple[object, ...]:
+    """Declare the first axis of all inputs as the batch's, in the form that the module's signature asks for."""
+    axes = tuple({0: torch.export.Dim(BATCH)} for _ in range(count))
+    return (axes,) if isinstance(module, _Flat) else axes
 
 
 def _require_exporter() -> None:
@@ -171,8 +191,8 @@ def _refuse_differences(differences: Mapping[str, float]) -> None:
         raise InferenceError(f"the ONNX file differs from PyTorch and was not kept: {listed} (allowed: {TOLERANCE})")
 
 
-def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[str | int, ...]]:
+    return {name: (BATCH, *tensor.shape[1:]) for name, tensor in tensors.items()}
 
 
 @contextlib.contextmanager

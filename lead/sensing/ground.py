@@ -52,50 +52,48 @@ _RULES = {
 }
 
 
-def ground_mask(points: Floats) -> NDArray[np.bool_]:
-    """Which points are ground.
+class GroundFinder:
+    """Tells ground points; owns the memory that this needs, so that it serves one thread at a time."""
 
-    Args:
-        points: (n, 3) x, y, z, ego frame, metres.
+    def __init__(self) -> None:
+        """Load the compiled part, which a machine compiles once, so that the first cloud does not wait for it."""
+        # Warp takes a second to load, and who only needs images can do without.
+        from lead.sensing import ground_kernel
 
-    Returns:
-        (n,) bool.
-    """
-    # Warp takes a second to load, and who only needs images can do without.
-    import warp as wp
+        self._kernel = ground_kernel
+        self._rules = ground_kernel.Rules()
+        for name, value in _RULES.items():
+            setattr(self._rules, name, value)
+        self._centres = np.array(CENTRES_M)
+        self._scratch = np.empty(0)
+        self.mask(np.empty((0, 3)))
 
-    from lead.sensing import ground_kernel
+    def mask(self, points: Floats) -> NDArray[np.bool_]:
+        """Which points are ground.
 
-    count, centres = len(points), len(CENTRES_M)
-    order = np.argsort(points[:, 2])
-    rules = ground_kernel.Rules()
-    for name, value in _RULES.items():
-        setattr(rules, name, value)
-    is_marked = np.zeros(count, dtype=np.uint8)
-    arrays = {
-        "points": np.ascontiguousarray(points[order].T),
-        "centres": np.array(CENTRES_M),
-        "member": np.empty((centres + 2) * count, dtype=np.int32),
-        "ordered": np.empty(3 * count, dtype=np.float64),
-        "marked": is_marked,
-    }
-    shown = {name: _shown_to_warp(array) for name, array in arrays.items()}
-    inputs = [shown["points"], count, shown["centres"], centres, rules]
-    inputs += [shown["member"], shown["ordered"], shown["marked"]]
-    wp.launch(ground_kernel.mark_ground, dim=1, inputs=inputs, device="cpu")
-    is_ground = np.empty(count, dtype=np.bool_)
-    is_ground[order] = is_marked
-    return is_ground
+        Args:
+            points: (n, 3) x, y, z, ego frame, metres; finite.
 
+        Returns:
+            (n,) bool.
+        """
+        import warp as wp
 
-def prepare() -> None:
-    """Load the compiled part, which a machine compiles once, so that the first cloud does not wait for it."""
-    ground_mask(np.empty((0, 3)))
+        count, centres = len(points), len(self._centres)
+        needed = self._kernel.SCRATCH_PER_POINT * count
+        if len(self._scratch) < needed:
+            self._scratch = np.empty(2 * needed)
+        is_marked = np.zeros(count, dtype=np.uint8)
+        columns = np.ascontiguousarray(points.T)
+        shown = [shown_to_warp(array) for array in (columns, self._centres, self._scratch, is_marked)]
+        inputs = [shown[0], count, shown[1], centres, self._rules, *shown[2:]]
+        wp.launch(self._kernel.mark_ground, dim=1, inputs=inputs, device="cpu")
+        return is_marked.view(np.bool_)
 
 
-def _shown_to_warp(array: NDArray[Any]) -> Any:
+def shown_to_warp(array: NDArray[Any]) -> Any:
     """Describe an array to Warp without copying it."""
     import warp as wp
 
-    kinds = {"float64": wp.float64, "int32": wp.int32, "uint8": wp.uint8}
+    kinds = {"float64": wp.float64, "float32": wp.float32, "uint8": wp.uint8}
     return wp.array(ptr=array.ctypes.data, shape=array.shape, dtype=kinds[array.dtype.name], device="cpu")

@@ -26,6 +26,8 @@ def stitch(images: Sequence[Image], cameras: Sequence[Camera]) -> Image:
     Raises:
         SensorError: If an image is missing, has another shape or is not uint8.
     """
+    import cv2
+
     if len(images) != len(cameras):
         raise SensorError(f"{len(cameras)} cameras are mounted, but {len(images)} images were delivered")
     stitched = np.empty((cameras[0].height_px, sum(camera.width_px for camera in cameras), 3), dtype=np.uint8)
@@ -37,7 +39,8 @@ def stitch(images: Sequence[Image], cameras: Sequence[Camera]) -> Image:
                 f"camera {camera.name} must deliver {expected[0]} x {expected[1]} pixels of 8-bit BGR or BGRA, "
                 f"but delivered {image.dtype} {image.shape}"
             )
-        stitched[:, column : column + camera.width_px] = image[: camera.height_px, :, 2::-1]
+        order = cv2.COLOR_BGRA2RGB if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
+        stitched[:, column : column + camera.width_px] = cv2.cvtColor(image[: camera.height_px], order)
         column += camera.width_px
     return stitched
 

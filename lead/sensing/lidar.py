@@ -1,10 +1,13 @@
 """LiDAR clouds: into the ego frame, without the ego itself, cropped, quantised and rasterised.
 
 All clouds of a vehicle live in the ego frame, except that their z is lowered by half of the sensor's mounting height:
-published data and weights have it that way.
+published data and weights have it that way. Clouds are (n, 3) arrays whose columns are contiguous in memory, since all
+steps work on whole columns; functions take any layout.
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,7 +43,7 @@ def checked_cloud(points: ArrayLike, columns: int, name: str) -> Cloud:
         name: Sensor id, for the error.
 
     Returns:
-        (n, columns) float64.
+        (n, columns) float64, column by column in memory.
 
     Raises:
         SensorError: If the shape is another or a number is not finite.
@@ -48,8 +51,8 @@ def checked_cloud(points: ArrayLike, columns: int, name: str) -> Cloud:
     cloud = np.asarray(points)
     if cloud.ndim != 2 or cloud.shape[1] < columns:
         raise SensorError(f"{name} must deliver an array of (n, {columns}) or wider, but delivered {cloud.shape}")
-    cloud = cloud[:, :columns].astype(np.float64)
-    if not np.isfinite(cloud).all():
+    cloud = cloud[:, :columns].astype(np.float64, order="F")
+    if not np.isfinite(cloud.T).all():
         raise SensorError(f"{name} delivered points that are not finite")
     return cloud
 
@@ -64,8 +67,22 @@ def to_ego(points: Cloud, mount: Mount) -> Cloud:
     Returns:
         (n, 3) float64.
     """
-    rotation = rotation_matrices(0.0, mount.yaw_deg, 0.0)
-    return np.asarray(points @ rotation.T + (mount.x_m, mount.y_m, mount.z_m - 0.5 * mount.z_m))
+    rotation, shift_m = _pose(mount)
+    columns = rotation @ points.T
+    columns += shift_m
+    return np.asarray(columns.T)
+
+
+@cache
+def _pose(mount: Mount) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rotation (3, 3) and shift (3, 1) from a sensor's frame into the ego's."""
+    shift_m = np.array([[mount.x_m], [mount.y_m], [mount.z_m - 0.5 * mount.z_m]])
+    return rotation_matrices(0.0, mount.yaw_deg, 0.0), shift_m
+
+
+def take(points: Cloud, is_taken: NDArray[np.bool_]) -> Cloud:
+    """Copy those points (n, columns) for which ``is_taken`` (n,) holds, column by column in memory."""
+    return np.asarray(points.T.take(np.flatnonzero(is_taken), axis=1).T)
 
 
 def remove_ego(points: Cloud, legacy: Legacy = PUBLISHED) -> Cloud:
@@ -73,8 +90,8 @@ def remove_ego(points: Cloud, legacy: Legacy = PUBLISHED) -> Cloud:
     is_beyond_length = np.abs(points[:, 0]) > EGO_HALF_LENGTH_M
     is_beyond_width = np.abs(points[:, 1]) > EGO_HALF_WIDTH_M
     if legacy.ego_removal_strips:
-        return points[is_beyond_length & is_beyond_width]
-    return points[is_beyond_length | is_beyond_width]
+        return take(points, is_beyond_length & is_beyond_width)
+    return take(points, is_beyond_length | is_beyond_width)
 
 
 def inside(points: NDArray[np.floating], window: BevWindow) -> NDArray[np.bool_]:
@@ -86,7 +103,10 @@ def inside(points: NDArray[np.floating], window: BevWindow) -> NDArray[np.bool_]
 
 def quantise(points: Cloud) -> Cloud:
     """Points rounded to 0.1 m, as they are stored."""
-    return np.asarray(np.rint(points * QUANTA_PER_M) / QUANTA_PER_M)
+    quanta = points * QUANTA_PER_M
+    np.rint(quanta, out=quanta)
+    quanta /= QUANTA_PER_M
+    return quanta
 
 
 def cells(points: NDArray[np.floating], window: BevWindow) -> NDArray[np.int64]:
@@ -101,20 +121,19 @@ def cells(points: NDArray[np.floating], window: BevWindow) -> NDArray[np.int64]:
         (m,) flat indices into the raster, whose rows grow with y and columns with x; m <= n.
     """
     rows, columns = window.shape
-    kept = points[inside(points, window)]
-    column = ((kept[:, 0] - window.min_x_m) * window.pixels_per_m).astype(np.int64)
-    row = ((kept[:, 1] - window.min_y_m) * window.pixels_per_m).astype(np.int64)
+    kept = np.flatnonzero(inside(points, window))
+    column = ((points[:, 0].take(kept) - window.min_x_m) * window.pixels_per_m).astype(np.int64)
+    row = ((points[:, 1].take(kept) - window.min_y_m) * window.pixels_per_m).astype(np.int64)
     return np.asarray(np.minimum(row, rows - 1) * columns + np.minimum(column, columns - 1))
 
 
-def count_cells(cell: NDArray[np.int64], window: BevWindow) -> NDArray[np.uint8]:
-    """Count how often each cell of the window occurs: (rows, columns) uint8, at most 5."""
+def count_cells(cell: NDArray[np.int64], window: BevWindow) -> NDArray[np.int64]:
+    """Count how often each cell of the window occurs: (rows, columns) int64."""
     rows, columns = window.shape
-    counts = np.bincount(cell, minlength=rows * columns)
-    return np.minimum(counts, FULL_COUNT).astype(np.uint8).reshape(rows, columns)
+    return np.bincount(cell, minlength=rows * columns).reshape(rows, columns)
 
 
-def raster(counts: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Network input from counts: float32 (1, rows, columns) in {0, 0.2, .. 1}."""
-    values: NDArray[np.float32] = RASTER_VALUES[counts][None]
+def raster(counts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Network input from counts: float32 (1, rows, columns) in {0, 0.2, .. 1}, full from 5 points on."""
+    values: NDArray[np.float32] = RASTER_VALUES.take(counts, mode="clip")[None]
     return values

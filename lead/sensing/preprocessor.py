@@ -21,7 +21,7 @@ from lead.geometry.gnss_reference import estimate_reference
 from lead.sensing.ego_motion import EgoMotion, EgoPose
 from lead.sensing.errors import SensorError
 from lead.sensing.images import jpeg_round_trip, reduce_fov, stitch
-from lead.sensing.lidar import cells, checked_cloud, count_cells, quantise, raster, to_ego
+from lead.sensing.lidar import checked_cloud, quantise, to_ego
 from lead.sensing.radar import radar_tensor, radar_to_ego
 from lead.sensing.rigs import SensorRig
 from lead.sensing.stacking import RADAR_TICKS, CloudStack
@@ -252,13 +252,13 @@ class Preprocessor:
         return radars
 
     def _raster(self, pose: EgoPose) -> NDArray[np.float32]:
-        parts = self._stack.parts(pose.past_positions_ego, pose.past_yaws_rad, self.settings.max_age)
-        cell = [cells(quantise(points), self.rig.bev) for _, points in parts]
-        return raster(count_cells(np.concatenate(cell), self.rig.bev))
+        return self._stack.raster(pose.past_positions_ego, pose.past_yaws_rad, self.settings.max_age)
 
     def _image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        import cv2
+
         image = stitch(images, self._cameras)
         if self.settings.jpeg_quality is not None:
             image = jpeg_round_trip(image, self.settings.jpeg_quality)
         image = reduce_fov(image, self.settings.fov_reduction_px)
-        return np.ascontiguousarray(image.transpose(2, 0, 1))
+        return np.stack(cv2.split(image))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.geometry.frames import rotation_matrices
 from lead.sensing.errors import SensorError
+from lead.sensing.lidar import to_ego
 from lead.sensing.rigs import BevWindow, Mount
 
 POINTS_PER_SENSOR = 75
@@ -28,10 +28,8 @@ def radar_to_ego(detections: NDArray[np.float64], mount: Mount) -> NDArray[np.fl
     """
     distance, altitude, azimuth, velocity = detections.T
     flat = distance * np.cos(altitude)
-    local = np.stack([flat * np.cos(azimuth), flat * np.sin(azimuth), distance * np.sin(altitude)], axis=1)
-    rotation = rotation_matrices(0.0, mount.yaw_deg, 0.0)
-    ego = local @ rotation.T + (mount.x_m, mount.y_m, mount.z_m - 0.5 * mount.z_m)
-    return np.column_stack([ego, velocity])
+    local = np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), distance * np.sin(altitude)])
+    return np.asarray(np.concatenate([to_ego(local.T, mount).T, velocity[None]]).T)
 
 
 def radar_tensor(radars_ego: Sequence[NDArray[np.floating]], window: BevWindow) -> NDArray[np.float32]:

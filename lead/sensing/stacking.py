@@ -9,22 +9,22 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lead.config.legacy import PUBLISHED, Legacy
-from lead.sensing import ground
 from lead.sensing.errors import SensorError
-from lead.sensing.lidar import inside, remove_ego
+from lead.sensing.ground import GroundFinder
+from lead.sensing.lidar import inside, remove_ego, take
 from lead.sensing.rigs import BevWindow
+from lead.sensing.stack_raster import NEAR_RADAR_M, StackPart, StackRaster
 
 Cloud = NDArray[np.float64]
 
 LIDAR_TICKS = 5
 RADAR_TICKS = 10
-NEAR_RADAR_M = 32.0
 
 
 class CloudStack:
@@ -39,10 +39,9 @@ class CloudStack:
             legacy: Form of the ego's hole, of the alignment, and copies of near radar points.
         """
         self._window = window
-        self._removes_ground = removes_ground
+        self._ground = GroundFinder() if removes_ground else None
+        self._raster = StackRaster(window)
         self._legacy = legacy
-        if removes_ground:
-            ground.prepare()
         self._clouds: deque[Cloud] = deque(maxlen=LIDAR_TICKS)
         self._radars: deque[Cloud] = deque(maxlen=RADAR_TICKS)
 
@@ -63,51 +62,25 @@ class CloudStack:
             lidars_ego: (n, 3) per LiDAR, ego frame, metres.
             radars_ego: (n, 3 or more) per radar.
         """
-        radar = np.concatenate([np.empty((0, 3)), *(points[:, :3] for points in radars_ego)])
-        lidar = remove_ego(np.concatenate([np.empty((0, 3)), *lidars_ego]), self._legacy)
-        cloud = np.concatenate([lidar, *self._with_near_copies(radar)])
-        if self._removes_ground:
-            is_obstacle = ~ground.ground_mask(cloud)
-            radar = radar[is_obstacle[len(lidar) : len(lidar) + len(radar)]]
-            cloud = cloud[is_obstacle]
-        self._clouds.append(cloud[inside(cloud, self._window)])
+        radar = _joined([points[:, :3] for points in radars_ego])
+        lidar = remove_ego(_joined(lidars_ego), self._legacy)
+        cloud = _joined([lidar, *_with_near_copies(radar, self._legacy.radar_near_repeats)])
+        is_kept = inside(cloud, self._window)
+        if self._ground is not None:
+            is_obstacle = ~self._ground.mask(cloud)
+            radar = take(radar, is_obstacle[len(lidar) : len(lidar) + len(radar)])
+            is_kept &= is_obstacle
+        self._clouds.append(take(cloud, is_kept))
         self._radars.append(radar)
 
-    def parts(
-        self, past_positions_ego: ArrayLike, past_yaws_rad: ArrayLike, max_age: int = RADAR_TICKS
-    ) -> Iterator[tuple[int, Cloud]]:
-        """Express the queues in the present ego frame, part by part: clouds before radar points, newest first.
+    def stack(self, past_positions_ego: ArrayLike, past_yaws_rad: ArrayLike, max_age: int = RADAR_TICKS) -> Cloud:
+        """Express the queues in the present ego frame, as one cloud.
 
         Args:
             past_positions_ego: (n, 2) where the ego was, in its present frame, oldest first; the last row is the
                 present.
             past_yaws_rad: (n,) headings relative to the present one.
-            max_age: Ages below this are given.
-
-        Yields:
-            Age in ticks and (m, 3) float64 points.
-
-        Raises:
-            SensorError: If the motion does not reach back as far as the queues.
-        """
-        positions = np.asarray(past_positions_ego, dtype=np.float64)
-        yaws = np.asarray(past_yaws_rad, dtype=np.float64)
-        ages = min(len(self._radars), max_age)
-        if min(len(positions), len(yaws)) < ages:
-            raise SensorError(f"clouds of {ages} ticks need as many past poses, but there are {len(positions)}")
-        for age, cloud in enumerate(list(self._clouds)[::-1][:max_age]):
-            yield age, move(cloud, positions[-age - 1], float(yaws[-age - 1]), self._legacy)
-        for age, radar in enumerate(list(self._radars)[::-1][:max_age]):
-            moved = move(radar, positions[-age - 1], float(yaws[-age - 1]), self._legacy)
-            yield age, np.concatenate(self._with_near_copies(moved))
-
-    def stack(self, past_positions_ego: ArrayLike, past_yaws_rad: ArrayLike, max_age: int = RADAR_TICKS) -> Cloud:
-        """All parts as one cloud.
-
-        Args:
-            past_positions_ego: See :meth:`parts`.
-            past_yaws_rad: See :meth:`parts`.
-            max_age: See :meth:`parts`.
+            max_age: Only what is younger than so many ticks.
 
         Returns:
             (m, 4) float64: x, y, z, age in ticks; newest first, clouds before radar points.
@@ -115,33 +88,83 @@ class CloudStack:
         Raises:
             SensorError: If the motion does not reach back as far as the queues.
         """
-        parts = list(self.parts(past_positions_ego, past_yaws_rad, max_age))
-        ages = np.repeat([float(age) for age, _ in parts], [len(points) for _, points in parts])
-        return np.column_stack([np.concatenate([np.empty((0, 3)), *(points for _, points in parts)]), ages])
+        clouds: list[Cloud] = []
+        ages: list[float] = []
+        for age, cloud, turn, shift, copies in self._parts(past_positions_ego, past_yaws_rad, max_age):
+            new = _with_near_copies(move(cloud, turn, shift), copies)
+            clouds += new
+            ages += [age] * len(new)
+        age_column = np.repeat(ages, [len(cloud) for cloud in clouds])
+        return np.asarray(np.concatenate([_joined(clouds).T, age_column[None]]).T)
 
-    def _with_near_copies(self, radar: Cloud) -> list[Cloud]:
-        """Radar points and the published number of copies of near ones."""
-        near = radar[np.hypot(radar[:, 0], radar[:, 1]) < NEAR_RADAR_M]
-        return [radar] + [near] * self._legacy.radar_near_repeats
+    def raster(
+        self, past_positions_ego: ArrayLike, past_yaws_rad: ArrayLike, max_age: int = RADAR_TICKS
+    ) -> NDArray[np.float32]:
+        """Raster of the points of :meth:`stack`, rounded as they are stored.
+
+        Args:
+            past_positions_ego: See :meth:`stack`.
+            past_yaws_rad: See :meth:`stack`.
+            max_age: See :meth:`stack`.
+
+        Returns:
+            (1, rows, columns) float32 in {0, 0.2, .. 1}.
+
+        Raises:
+            SensorError: If the motion does not reach back as far as the queues.
+        """
+        return self._raster.draw(self._parts(past_positions_ego, past_yaws_rad, max_age))
+
+    def _parts(self, past_positions_ego: ArrayLike, past_yaws_rad: ArrayLike, max_age: int) -> list[StackPart]:
+        """What is in the queues, clouds before radar points, newest first."""
+        positions = np.asarray(past_positions_ego, dtype=np.float64)
+        yaws = np.asarray(past_yaws_rad, dtype=np.float64)
+        ages = min(len(self._radars), max_age)
+        if min(len(positions), len(yaws)) < ages:
+            raise SensorError(f"clouds of {ages} ticks need as many past poses, but there are {len(positions)}")
+        motions = [motion(positions[-age - 1], float(yaws[-age - 1]), self._legacy) for age in range(ages)]
+        return [
+            StackPart(age, cloud, *motions[age], copies)
+            for queue, copies in ((self._clouds, 0), (self._radars, self._legacy.radar_near_repeats))
+            for age, cloud in enumerate(list(queue)[::-1][:max_age])
+        ]
 
 
-def move(cloud: Cloud, offset_ego: NDArray[np.float64], yaw_rad: float, legacy: Legacy = PUBLISHED) -> Cloud:
-    """Bring points of a past ego frame into the present one.
+def motion(
+    offset_ego: NDArray[np.float64], yaw_rad: float, legacy: Legacy = PUBLISHED
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How points of a past ego frame come into the present one.
 
     Args:
-        cloud: (n, 2 or more) x and y first; other columns stay.
         offset_ego: (2,) where the ego was, in the present frame.
         yaw_rad: Its heading then, relative to the present one.
         legacy: R(p + d) as published, or R p + d.
 
     Returns:
-        A moved copy.
+        Rotation (2, 2) and the shift (2,) after it.
     """
     cosine, sine = math.cos(yaw_rad), math.sin(yaw_rad)
-    turn = np.array([[cosine, sine], [-sine, cosine]])
-    # The offset after the turn is the same for all points: one pass over them in either form.
-    shift = offset_ego @ turn if legacy.lidar_alignment_rotates_offset else offset_ego
-    moved: Cloud = cloud.copy()
-    moved[:, :2] = cloud[:, :2] @ turn
-    moved[:, :2] += shift
-    return moved
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    return turn, turn @ offset_ego if legacy.lidar_alignment_rotates_offset else offset_ego
+
+
+def move(cloud: Cloud, turn: NDArray[np.float64], shift: NDArray[np.float64]) -> Cloud:
+    """Turn (2, 2) and shift (2,) the x and y of a cloud (n, 3): a moved copy."""
+    columns = np.empty((3, len(cloud)))
+    np.matmul(turn, cloud.T[:2], out=columns[:2])
+    columns[:2] += shift[:, None]
+    columns[2] = cloud[:, 2]
+    return np.asarray(columns.T)
+
+
+def _joined(clouds: Sequence[Cloud]) -> Cloud:
+    """All points (n, 3) of some clouds."""
+    return np.asarray(np.concatenate([np.empty((3, 0)), *(cloud.T for cloud in clouds)], axis=1).T)
+
+
+def _with_near_copies(points: Cloud, copies: int) -> list[Cloud]:
+    """Points and so many copies of the near ones."""
+    if not copies:
+        return [points]
+    near = take(points, np.hypot(points[:, 0], points[:, 1]) < NEAR_RADAR_M)
+    return [points] + [near] * copies

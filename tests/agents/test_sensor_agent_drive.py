@@ -39,7 +39,7 @@ ARTEFACTS = ("demo", "input", "grid", "debug")
 class Brief(SensorAgent):
     """Gives up after some ticks and remembers what it decided."""
 
-    ticks = 3
+    ticks = 2
 
     def __init__(self):
         super().__init__(LOOPBACK, 0)

@@ -215,7 +215,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing_running(tmp_path):
         "unknown town": ["--routes", str(edited_smoke(tmp_path, "Town01", "Town99"))],
         "there is no agent": ["--routes", str(SMOKE), "--agent", "autoplot"],
         "no route with the id 9": ["--routes", str(SMOKE), "--route-id", "9"],
-        "does not have the agent 'expert'": ["--routes", str(SMOKE), "--expert"],
+        "does not have the agent 'expert_py123d'": ["--routes", str(SMOKE), "--expert", "--py123d"],
         "exclude each other": ["--routes", str(SMOKE), "--expert", "--agent", "autopilot"],
         "--carl needs --checkpoint": ["--routes", str(SMOKE), "--carl"],
         "nearest is 'bench2drive'": ["--routes", str(SMOKE), "--profile", "benchdrive"],

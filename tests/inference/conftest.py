@@ -22,15 +22,22 @@ CONFIG = {
 
 
 @pytest.fixture(scope="session")
-def checkpoint_folder(tmp_path_factory):
-    """Two seeds of a published-format ResNet34 with random weights."""
-    import torch
+def full_networks():
+    """Two seeds of a ResNet34 of full size with random weights; making one takes seconds."""
     from small_networks import small_network
 
     from lead.models.transfuser.architecture import VARIANTS
 
+    return {seed: small_network(seed, VARIANTS["resnet34"]) for seed in (0, 2)}
+
+
+@pytest.fixture(scope="session")
+def checkpoint_folder(tmp_path_factory, full_networks):
+    """Those networks as a folder in the published format."""
+    import torch
+
     folder = tmp_path_factory.mktemp("tfv6_resnet34")
     (folder / "config.json").write_text(json.dumps(CONFIG))
-    for seed in (0, 2):
-        torch.save(small_network(seed, VARIANTS["resnet34"]).state_dict(), folder / f"model_0030_{seed}.pth")
+    for seed, network in full_networks.items():
+        torch.save(network.state_dict(), folder / f"model_0030_{seed}.pth")
     return folder

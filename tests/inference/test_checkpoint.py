@@ -7,7 +7,6 @@ import zipfile
 
 import pytest
 import torch
-from small_networks import small_network
 
 from lead.config.published import read_published_config
 from lead.config.resolve import ConfigError
@@ -45,12 +44,12 @@ def test_a_link_to_a_seed_is_no_second_member(tmp_path):
     assert list(choose_files(tmp_path)) == [0]
 
 
-def test_a_published_folder_opens_and_its_weights_come_back_bit_for_bit(checkpoint_folder):
+def test_a_published_folder_opens_and_its_weights_come_back_bit_for_bit(checkpoint_folder, full_networks):
     checkpoint = open_checkpoint(checkpoint_folder)
     assert checkpoint.architecture == VARIANTS["resnet34"] and list(checkpoint.files) == [0, 2]
     assert "epochs" in checkpoint.config.unknown
-    for model, seed in zip(checkpoint.load_models(), (0, 2), strict=True):
-        expected = small_network(seed, VARIANTS["resnet34"]).state_dict()
+    for model, network in zip(checkpoint.load_models(), full_networks.values(), strict=True):
+        expected = network.state_dict()
         state = model.state_dict()
         assert list(state) == list(expected)
         assert all(torch.equal(state[name], tensor) for name, tensor in expected.items())
@@ -101,11 +100,12 @@ def test_other_things_than_a_state_dict_are_refused(tmp_path):
 
 
 @pytest.fixture
-def changed_folder(checkpoint_folder, tmp_path):
-    """Make a folder with one seed whose state dict a function has changed."""
+def changed_folder(checkpoint_folder, full_networks, tmp_path):
+    """Make a folder with one seed of zeros, which take no room, whose state dict a function has changed."""
 
     def change(function):
-        state = read_state_dict(checkpoint_folder / "model_0030_0.pth")
+        tensors = full_networks[0].state_dict().items()
+        state = {name: torch.zeros((), dtype=tensor.dtype).expand(tensor.shape) for name, tensor in tensors}
         function(state)
         torch.save(state, tmp_path / "model_0030_0.pth")
         (tmp_path / "config.json").write_text((checkpoint_folder / "config.json").read_text())

@@ -1,5 +1,6 @@
 """ONNX files compute what the networks compute."""
 
+import copy
 import dataclasses
 import importlib.util
 
@@ -15,28 +16,34 @@ from lead.inference.onnx_export import OPSET, TOLERANCE, example_inputs, export_
 from lead.models.transfuser.architecture import VARIANTS, LidarInput, Planner
 from lead.models.transfuser.box_head import decode_raster
 from lead.models.transfuser.outputs import ALL_HEADS, BoxMaps, Head
+from lead.models.transfuser.radar_head import RadarDetector
 
 SMALL_TOLERANCE = 1e-4
+COARSE_CHANNELS = 32
 
 
 @pytest.fixture(scope="module")
 def radar_file(tmp_path_factory):
-    """The radar head alone: exporters take a minute for a whole network, however small its inputs."""
-    detector = small_network().radar_detector
-    batch = random_batch(size=1)
-    generator = torch.Generator().manual_seed(0)
-    inputs = {
-        "coarse_bev": torch.randn(1, detector.bev_proj.in_channels, 2, 3, generator=generator),
-        "radar": batch["radar"],
-        "speed": batch["speed"],
-    }
+    """The radar head with one of its layers: exporters take a minute for a whole network, however small its inputs."""
+    torch.manual_seed(0)
+    detector = RadarDetector(SMALL, COARSE_CHANNELS).eval()
+    detector.tf.layers, detector.tf.num_layers = detector.tf.layers[:1], 1
     path = tmp_path_factory.mktemp("onnx") / "radar.onnx"
-    write_onnx(detector, inputs, ("features", "detections"), path)
-    return path, inputs, detector
+    write_onnx(detector, radar_inputs(2), ("features", "detections"), path)
+    return path, detector
 
 
-def test_radar_points_look_into_the_map_as_in_eager(radar_file):
-    path, inputs, detector = radar_file
+def radar_inputs(size):
+    batch = random_batch(size=size)
+    coarse = torch.randn(size, COARSE_CHANNELS, 2, 3, generator=torch.Generator().manual_seed(size))
+    return {"coarse_bev": coarse, "radar": batch["radar"], "speed": batch["speed"]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1, 3])
+def test_radar_points_look_into_the_map_as_in_eager_for_any_batch_size(radar_file, size):
+    path, detector = radar_file
+    inputs = radar_inputs(size)
     results = []
     for factors in ((1.0, 1.0, 1.0, 1.0, 1.0), (0.5, -0.7, 1.0, 1.0, 1.0)):
         moved = {**inputs, "radar": inputs["radar"] * torch.tensor(factors)}
@@ -48,19 +55,24 @@ def test_radar_points_look_into_the_map_as_in_eager(radar_file):
     assert (results[0] - results[1]).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 def test_the_file_names_its_inputs_and_outputs_and_is_alone(radar_file):
     import onnx
 
-    path, inputs, _ = radar_file
+    path, _ = radar_file
     model = onnx.load(path)
     onnx.checker.check_model(model)
     assert [(item.domain, item.version) for item in model.opset_import if not item.domain] == [("", OPSET)]
 
     def shapes(values):
-        return {value.name: tuple(axis.dim_value for axis in value.type.tensor_type.shape.dim) for value in values}
+        return {
+            value.name: tuple(axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim)
+            for value in values
+        }
 
-    assert shapes(model.graph.input) == {name: tuple(tensor.shape) for name, tensor in inputs.items()}
-    assert shapes(model.graph.output) == {"features": (1, 20, 256), "detections": (1, 20, 4)}
+    inputs = {"coarse_bev": ("batch", COARSE_CHANNELS, 2, 3), "radar": ("batch", 300, 5), "speed": ("batch",)}
+    assert shapes(model.graph.input) == inputs
+    assert shapes(model.graph.output) == {"features": ("batch", 20, 256), "detections": ("batch", 20, 4)}
     assert any(node.op_type == "GridSample" for node in model.graph.node)
     assert [each.name for each in path.parent.iterdir()] == ["radar.onnx"]
 
@@ -70,10 +82,10 @@ def test_the_file_names_its_inputs_and_outputs_and_is_alone(radar_file):
 def test_all_heads_of_a_small_network_agree_with_eager(tmp_path):
     file = export_onnx(small_network(), tmp_path / "new/all.onnx", ALL_HEADS)
     assert len(file.outputs) == 8 and max(file.differences.values()) < SMALL_TOLERANCE
-    assert file.inputs["rgb"] == (1, 3, 64, 192) and file.outputs["waypoints_ego"] == (1, 8, 2)
+    assert file.inputs["rgb"] == ("batch", 3, 64, 192) and file.outputs["waypoints_ego"] == ("batch", 8, 2)
     assert [path.name for path in file.path.parent.iterdir()] == ["all.onnx"]
-    for seed in (1, 2, 3):  # inputs that the export has not seen
-        batch = random_batch(size=1, seed=seed)
+    for seed, size in ((1, 1), (2, 2), (3, 5)):  # inputs that the export has not seen
+        batch = random_batch(size=size, seed=seed)
         expected = reference(small_network(), batch, ALL_HEADS)
         for name, difference in compare(run_onnx(file.path, batch, tuple(file.outputs)), expected).items():
             assert difference < SMALL_TOLERANCE, name
@@ -121,7 +133,7 @@ def test_of_nearly_equal_neighbours_either_may_be_the_peak():
 @pytest.mark.timeout(1800)
 def test_a_file_that_differs_is_not_kept(tmp_path, monkeypatch):
     def other_inputs(path, inputs, outputs):
-        return run_onnx(path, example_inputs(SMALL, seed=9), outputs)
+        return run_onnx(path, example_inputs(SMALL, seed=9, size=len(inputs["rgb"])), outputs)
 
     monkeypatch.setattr(onnx_export, "run_onnx", other_inputs)
     (tmp_path / "model.onnx").write_text("old")
@@ -174,3 +186,16 @@ def test_a_full_resnet34_is_exported_from_a_folder(checkpoint_folder, tmp_path, 
     expected = reference(small_network(2, VARIANTS["resnet34"]), batch, ALL_HEADS)
     for name, difference in compare(run_onnx(out, batch, tuple(expected.outputs)), expected).items():
         assert difference < TOLERANCE, name
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_full_regnety_is_exported_for_any_batch_size(tmp_path):
+    model = small_network(4, VARIANTS["regnety032"])
+    original = copy.deepcopy(model)
+    file = export_onnx(model, tmp_path / "model.onnx", {Head.PLAN, Head.BOXES})
+    for seed, size in ((11, 1), (12, 3)):
+        batch = example_inputs(VARIANTS["regnety032"], seed, size)
+        expected = reference(original, batch, {Head.PLAN, Head.BOXES})
+        differences = compare(run_onnx(file.path, batch, tuple(file.outputs)), expected)
+        assert len(differences) == 5 and max(differences.values()) < TOLERANCE, differences

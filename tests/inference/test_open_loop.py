@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from small_networks import random_batch, small_network
+from small_networks import random_batch
 
 from lead.inference.devices import ACTIVATION_BYTES, WORKSPACE_BYTES, choose_devices, fitting
 from lead.inference.errors import InferenceError
@@ -18,12 +18,13 @@ def inference(checkpoint_folder):
     return OpenLoopInference(checkpoint_folder, device="cpu", heads={Head.PLAN, Head.BOXES})
 
 
-def test_an_ensemble_predicts_the_mean_of_its_members(inference, checkpoint_folder):
+@pytest.mark.slow
+def test_an_ensemble_predicts_the_mean_of_its_members(inference, full_networks):
     batch = random_batch(VARIANTS["resnet34"], size=1)
     arrays = {key: value.numpy().copy() for key, value in batch.items()}
     prediction = inference.predict(arrays)
     with torch.no_grad():
-        outs = [small_network(seed, VARIANTS["resnet34"])(batch, {Head.PLAN}) for seed in (0, 2)]
+        outs = [network(batch, {Head.PLAN}) for network in full_networks.values()]
     for name in ("waypoints_ego", "path_ego"):
         mean = sum(getattr(out, name) for out in outs)[0] / 2
         np.testing.assert_allclose(getattr(prediction, name), mean.numpy(), rtol=0, atol=2e-3)
@@ -33,6 +34,7 @@ def test_an_ensemble_predicts_the_mean_of_its_members(inference, checkpoint_fold
     assert all(np.array_equal(value, batch[key].numpy()) for key, value in arrays.items())
 
 
+@pytest.mark.slow
 def test_bad_inputs_are_one_sentence(inference):
     batch = random_batch(VARIANTS["resnet34"], size=1)
     with pytest.raises(InferenceError, match="the input 'speed' holds numbers that are not finite"):

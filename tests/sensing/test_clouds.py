@@ -9,11 +9,11 @@ import pytest
 
 from lead.config.legacy import CORRECTED, PUBLISHED
 from lead.sensing.errors import SensorError
-from lead.sensing.ground import CENTRES_M, ground_mask
+from lead.sensing.ground import CENTRES_M, GroundFinder
 from lead.sensing.lidar import cells, checked_cloud, count_cells, inside, quantise, raster, remove_ego, to_ego
 from lead.sensing.radar import radar_tensor, radar_to_ego
 from lead.sensing.rigs import CARLA_3_CAMERAS
-from lead.sensing.stacking import CloudStack, move
+from lead.sensing.stacking import CloudStack, motion, move
 
 FOLDER = Path(__file__).resolve().parents[2] / "../shared/golden/functions"
 needs_golden = pytest.mark.skipif(not FOLDER.exists(), reason="golden cases (../shared) are not on this machine")
@@ -62,7 +62,7 @@ def test_ground_and_raster(case):
     points = np.array(case["inputs"]["points"])
     expected = np.zeros(len(points), dtype=bool)
     expected[outputs["ground_index"]] = True
-    np.testing.assert_array_equal(ground_mask(points), expected)
+    np.testing.assert_array_equal(GroundFinder().mask(points), expected)
     image = rasterise(points[~expected])
     assert (image.shape, image.dtype) == ((1, 320, 384), np.float32)
     np.testing.assert_allclose(image[0], dense(outputs["raster_of_non_ground"]), rtol=0, atol=1e-6)
@@ -111,26 +111,26 @@ def street(count, seed=0):
 @pytest.mark.parametrize("count", [150, 3000, 33000])
 def test_ground_equals_the_method_done_sector_by_sector(count):
     points = street(count)
-    np.testing.assert_array_equal(ground_mask(points), ground_point_by_point(points))
+    np.testing.assert_array_equal(GroundFinder().mask(points), ground_point_by_point(points))
 
 
 def test_ground_is_found_and_walls_are_not():
     x, y = np.meshgrid(np.arange(-30.0, 30.0, 0.7), np.arange(-30.0, 30.0, 0.7))
     ground = np.column_stack([x.ravel(), y.ravel(), -1.2 + 0.02 * x.ravel()])
     wall = np.column_stack([np.full(500, 12.0), np.linspace(-8, 8, 500), np.linspace(0.2, 3.0, 500)])
-    mask = ground_mask(np.concatenate([ground, wall]))
+    mask = GroundFinder().mask(np.concatenate([ground, wall]))
     assert mask[: len(ground)].mean() > 0.99
     assert not mask[len(ground) :].any()
 
 
 @pytest.mark.parametrize("count", [0, 1, 63])
 def test_few_points_have_no_ground(count):
-    assert not ground_mask(street(count)).any()
+    assert not GroundFinder().mask(street(count)).any()
 
 
 def test_points_in_a_line_do_not_break_the_fit():
     line = np.column_stack([np.linspace(3.0, 30.0, 200), np.full(200, 0.5), np.full(200, -1.0)])
-    assert ground_mask(line).any()
+    assert GroundFinder().mask(line).any()
 
 
 def test_stated_raster_values():
@@ -163,10 +163,12 @@ def test_clouds_follow_the_ego():
     yaw, offset = -0.1, np.array([-1.0, 0.2])
     cosine, sine = math.cos(yaw), math.sin(yaw)
     rotation = np.array([[cosine, -sine], [sine, cosine]])
-    exact = move(thing, offset, yaw, CORRECTED)
+    exact = move(thing, *motion(offset, yaw, CORRECTED))
     np.testing.assert_allclose(exact[:, :2], thing[:, :2] @ rotation.T + offset)
     np.testing.assert_array_equal(exact[:, 2], thing[:, 2])
-    np.testing.assert_allclose(move(thing, offset, yaw, PUBLISHED)[:, :2], (thing[:, :2] + offset) @ rotation.T)
+    np.testing.assert_allclose(
+        move(thing, *motion(offset, yaw, PUBLISHED))[:, :2], (thing[:, :2] + offset) @ rotation.T
+    )
 
 
 def test_queues_keep_five_clouds_and_ten_radars():
@@ -181,6 +183,23 @@ def test_queues_keep_five_clouds_and_ten_radars():
     assert np.bincount(stack.stack(np.zeros((10, 2)), np.zeros(10), max_age=2)[:, 3].astype(int)).tolist() == [16, 16]
     with pytest.raises(SensorError, match="past poses"):
         stack.stack(np.zeros((3, 2)), np.zeros(3))
+
+
+@pytest.mark.parametrize("legacy", [PUBLISHED, CORRECTED])
+def test_raster_is_that_of_the_rounded_stack(legacy):
+    """A driving tick draws its raster without the stack, which data sets store; both ways must give the same."""
+    rng = np.random.default_rng(1)
+    stack = CloudStack(BEV, removes_ground=False, legacy=legacy)
+    for _ in range(12):
+        lidar = np.concatenate([rng.uniform([-60, -60, -6], [90, 60, 12], (4000, 3)), rng.normal(9.0, 2.0, (1000, 3))])
+        stack.push([lidar], [rng.uniform([-60, -60, -6, 0], [90, 60, 12, 1], (75, 4)) for _ in range(4)])
+    past = rng.normal(0.0, 2.0, (10, 2)), rng.normal(0.0, 0.2, 10)
+    for age in (10, 3):
+        expected = rasterise(quantise(stack.stack(*past, age)[:, :3]))
+        image = stack.raster(*past, age)
+        assert image.dtype == np.float32
+        assert len(np.unique(image)) == 6
+        np.testing.assert_array_equal(image, expected)
 
 
 def test_bad_clouds_are_named():
