@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -134,13 +135,13 @@ class ExpertDriver:
             found, committed = behaviour.steer(view)
             proposals.extend(found)
             commitment = commitment or committed
+        if commitment is not None:
+            view = replace(view, free_mps=commitment.speed_mps)
         # The gaps of streams come before followers and forecast, which leave out those that were judged.
+        # Once in the oncoming lane there is no time to lose: only walkers, those ahead and lights count.
         others = (*self._others, self._forecast) if commitment is None else ()
         for speed_behaviour in (*others[:-1], self._crossing, self._following, *self._signals, *others[-1:]):
             proposals.extend(speed_behaviour.propose(view))
-        if commitment is not None:
-            # Once in the oncoming lane there is no time to lose; walkers, those ahead and lights still count.
-            return most_careful(commitment.speed_mps, proposals)
         return most_careful(view.free_mps, proposals)
 
     def _control(self, scene: Scene, verdict: Verdict) -> Control:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lead.control.lateral import LateralController
 from lead.control.longitudinal import LongitudinalController
 from lead.expert.forward_models import TICK_S, ego_speed, ego_step, other_paths
-from lead.expert.route import SEARCH_POINTS, ExpertRoute
+from lead.expert.route import POINTS_PER_M, ExpertRoute
 from lead.expert.scene import SAME_ROAD_M, Scene
 from lead.geometry.boxes import box_overlap_depth
 
@@ -68,14 +68,12 @@ def forecast_ego(scene: Scene, route: ExpertRoute, target_mps: float, ticks: int
     yaw, speed = scene.ego.yaw_rad, max(scene.ego_speed_mps, 0.0)
     lateral, longitudinal = LateralController(), LongitudinalController()
     window = route.xy[route.index : route.index + 1200]
-    place = 0
+    way_m = 0.0
     states = np.empty((ticks, 4))
     for tick in range(ticks):
         throttle, brake = extrapolated_pedals(longitudinal, target_mps, speed)
-        position = np.array([x, y])
-        near = window[place : place + SEARCH_POINTS] - position
-        place += int(np.argmin(near[:, 0] ** 2 + near[:, 1] ** 2))
-        steer = lateral.step(window[place:], position, yaw, speed)
+        steer = lateral.step(window[int(way_m * POINTS_PER_M) :], np.array([x, y]), yaw, speed)
+        way_m += speed * TICK_S
         x, y, yaw = ego_step(x, y, yaw, speed, steer)
         speed = ego_speed(speed, throttle, brake)
         states[tick] = x, y, yaw, speed

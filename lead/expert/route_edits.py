@@ -80,6 +80,23 @@ def extend_shift(route: ExpertRoute, stay_until: int, wanted: int, transition: i
     return begin
 
 
+def abandon_shift(route: ExpertRoute, last: int, transition: int) -> None:
+    """Lead the path back to where it was planned, from just ahead of the ego on.
+
+    Args:
+        route: The path.
+        last: End of the shift.
+        transition: Points of the ramp back.
+    """
+    first = min(route.index + 1, len(route))
+    last = max(min(last, len(route)), first)
+    place = np.clip(np.arange(last - first) / transition, 0.0, 1.0)
+    weight = 0.5 + 0.5 * np.cos(np.pi * place)
+    route.xy[first:last] += (weight - 1.0)[:, None] * (route.xy[first:last] - route.original_xy[first:last])
+    route.option[first:last] = route.original_option[first:last]
+    route.refresh(first, last)
+
+
 def shift_right(route: ExpertRoute, first: int, last: int, transition: int, offset_m: NDArray[np.float64]) -> None:
     """Move a stretch of the path to its right by (last - first,) metres, with ramps at both ends."""
     first, last = max(first, 0), min(last, len(route))

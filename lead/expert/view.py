@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import carla
+import numpy as np
+from numpy.typing import NDArray
 
+from lead.expert.forecast import leading_rows
 from lead.expert.proposal import Commitment, Proposal
 from lead.expert.route import ExpertRoute
 from lead.expert.scene import Scene
@@ -62,7 +66,12 @@ class View:
         """Speed of the ego."""
         return self.scene.ego_speed_mps
 
-    @property
+    @functools.cached_property
+    def leading(self) -> NDArray[np.intp]:
+        """Rows of the vehicles that drive ahead on the path."""
+        return leading_rows(self.scene, self.route)
+
+    @functools.cached_property
     def near_lane_change(self) -> bool:
         """A lane change is near."""
         return self.route.near_lane_change(self.speed_mps)

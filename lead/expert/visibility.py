@@ -40,19 +40,33 @@ def visible_boxes(
     Returns:
         (n,) bool: at least one of six points of the box is in sight.
     """
-    rows = np.flatnonzero(wanted)
     result = np.zeros(len(center), dtype=np.bool_)
-    if not len(rows):
-        return result
+    hiding = np.flatnonzero(blockers & (half[:, 2] > MIN_HALF_HEIGHT_M))
+    rows = np.flatnonzero(wanted)
+    # Most are in plain sight, so the other points are only looked at where the first is hidden.
+    for points in (_POINTS[:1], _POINTS[1:]):
+        if len(rows):
+            result[rows] = _any_in_sight(ego, (center, yaw_rad, half), rows, hiding, points)
+            rows = rows[~result[rows]]
+    return result
+
+
+def _any_in_sight(
+    ego: EgoState,
+    boxes: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    rows: NDArray[np.intp],
+    hiding: NDArray[np.intp],
+    local: NDArray[np.float64],
+) -> NDArray[np.bool_]:
+    """Tell of which boxes at least one of the (p, 3) points, in units of the half sizes, is in sight."""
+    center, yaw_rad, half = boxes
     eye = ego.location + np.array([0.0, 0.0, EYE_HEIGHT_M])
     cos, sin = np.cos(yaw_rad[rows])[:, None], np.sin(yaw_rad[rows])[:, None]
-    local = _POINTS[None] * half[rows, None]
-    x, y = local[..., 0] * cos - local[..., 1] * sin, local[..., 0] * sin + local[..., 1] * cos
-    points = center[rows, None] + np.stack([x, y, local[..., 2]], axis=-1)
+    scaled = local[None] * half[rows, None]
+    x, y = scaled[..., 0] * cos - scaled[..., 1] * sin, scaled[..., 0] * sin + scaled[..., 1] * cos
+    points = center[rows, None] + np.stack([x, y, scaled[..., 2]], axis=-1)
     rays = (points - eye).reshape(-1, 3)
-    hiding = np.flatnonzero(blockers & (half[:, 2] > MIN_HALF_HEIGHT_M))
     entry, _ = ray_box_distances(np.broadcast_to(eye, rays.shape), rays, center[hiding], yaw_rad[hiding], half[hiding])
-    entry[np.repeat(rows, len(_POINTS))[:, None] == hiding] = np.inf
-    free = (entry > 1.0).all(axis=1).reshape(len(rows), -1)
-    result[rows] = free.any(axis=1)
-    return result
+    entry[np.repeat(rows, len(local))[:, None] == hiding] = np.inf
+    free: NDArray[np.bool_] = (entry > 1.0).all(axis=1).reshape(len(rows), -1)
+    return np.asarray(free.any(axis=1))

@@ -319,9 +319,11 @@ def test_the_other_lane_must_be_free(other_x, other_speed, waits):
         (None, ALLOWED_AFTER_S + 1.0, True),
         (None, 1.0, False),
         (165.0, ALLOWED_AFTER_S + 1.0, False),
+        (205.0, ALLOWED_AFTER_S + 1.0, False),
+        (275.0, ALLOWED_AFTER_S + 1.0, True),
         (105.0, 9.0, True),
     ],
-    ids=["empty", "not yet allowed", "oncoming", "has passed"],
+    ids=["empty", "not yet allowed", "oncoming", "oncoming from 83 m", "oncoming from 153 m", "has passed"],
 )
 def test_the_oncoming_lane_is_used_only_when_it_is_empty(oncoming_x, waited, goes):
     car = Car(7, 140.0, INNER_Y_M)
@@ -361,6 +363,35 @@ def test_bicycles_at_the_side_are_passed_and_the_shift_grows_with_them():
     first.x, last.x = 100.0, 109.0
     behaviour.steer(view(scene(first, last, ego_x_m=80.0, ego_y_m=INNER_Y_M), route, scenario))
     assert scenario.memory["to_index"] == before + 200
+
+
+def test_the_ego_goes_back_behind_the_bicycles_if_somebody_comes():
+    first, last = bicycle(7, 80.0, INNER_Y_M + 1.0, 2.0), bicycle(8, 89.0, INNER_Y_M + 1.0, 2.0)
+    route = expert_route(ego_x_m=62.0)
+    scenario = record("HazardAtSideLaneTwoWays", first=first, last=last)
+    behaviour = SideHazards()
+    commitments = []
+    oncoming = Car(9, 150.0, OPPOSITE_Y_M, 9.0, yaw_rad=BACK)
+    for time, ego_x, cars in ((0.0, 62.0, ()), (9.0, 62.0, ()), (10.0, 70.0, (oncoming,))):
+        route.index = int(10 * (ego_x - 10.0))
+        made = scene(first, last, *cars, ego_x_m=ego_x, speed_mps=4.0, time_s=time)
+        commitments.append(behaviour.steer(view(made, route, scenario))[1] is not None)
+    assert commitments == [False, True, False]
+    np.testing.assert_allclose(route.xy[route.index + 100 :, 1], INNER_Y_M, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["HazardAtSideLane", "HazardAtSideLaneTwoWays"])
+def test_the_ego_comes_back_once_it_has_passed_the_bicycles(name):
+    lane = OUTER_Y_M if name == "HazardAtSideLane" else INNER_Y_M
+    first, last = bicycle(7, 80.0, lane + 1.0, 2.0), bicycle(8, 89.0, lane + 1.0, 2.0)
+    route = expert_route(lane, ego_x_m=62.0)
+    scenario, behaviour = record(name, first=first, last=last), SideHazards()
+    ends = []
+    for time, ego_x in ((0.0, 62.0), (9.0, 62.0), (12.0, 88.0), (13.0, 95.0), (14.0, 102.0)):
+        route.index = int(10 * (ego_x - 10.0))
+        behaviour.steer(view(scene(first, last, ego_x_m=ego_x, time_s=time), route, scenario))
+        ends.append(float(np.abs(route.xy[:, 0][np.abs(route.xy[:, 1] - lane) > 0.1]).max(initial=0.0)))
+    assert ends[-1] == ends[-2] < 125.0
 
 
 def test_cones_are_passed_on_the_right_within_the_lane():
@@ -405,3 +436,12 @@ def test_gaps_in_streams(y, speed, waits):
     found = FlowGaps(straight_map()).propose(made)
     assert bool(found) is waits
     assert (7 in made.notes.dangerous) is waits
+
+
+def test_too_late_to_wait_the_ego_falls_back_behind_those_whom_it_joins():
+    car = Car(7, 65.0, INNER_Y_M + 2.2, 9.7, yaw_rad=-0.1)
+    scenario = record("MergerIntoSlowTrafficV2", adversarial_actors=[car])
+    made = view(scene(car, speed_mps=9.7), expert_route(), scenario, free_mps=11.1)
+    assert not FlowGaps(straight_map()).propose(made)
+    assert 7 in made.notes.dangerous and 7 not in made.notes.judged
+    assert speeds(LeadingVehicle().propose(made)) == [0.0]

@@ -10,7 +10,7 @@ from lead.config.resolve import ConfigError
 from lead.evaluation.observation import EgoState
 from lead.expert.gaps import Line, first_meeting
 from lead.expert.route import ExpertRoute
-from lead.expert.route_edits import extend_shift, ramp, restore, shift_to_lane
+from lead.expert.route_edits import abandon_shift, extend_shift, ramp, restore, shift_to_lane
 from lead.expert.visibility import visible_boxes
 from lead.expert.weather import VISIBILITY, nearest_weather
 from lead.routes.planner import RoadOption
@@ -80,6 +80,16 @@ def test_a_shift_grows_but_never_shrinks():
     assert extend_shift(route, begin, 1500, 100, left=True) == 1600
     np.testing.assert_allclose(route.xy[1700:, 1], OUTER_Y_M, atol=1e-3)
     assert np.abs(np.diff(route.xy[:, 1])).max() < 0.1
+
+
+def test_an_abandoned_shift_leads_back_smoothly():
+    route = expert_route(OUTER_Y_M)
+    _, last = shift_to_lane(route, 800, 1400, 100, left=True)
+    route.index = 950
+    abandon_shift(route, last, 80)
+    np.testing.assert_allclose(route.xy[900:950, 1], INNER_Y_M, atol=1e-3)
+    np.testing.assert_allclose(route.xy[1031:, 1], OUTER_Y_M, atol=1e-3)
+    assert np.abs(np.diff(route.xy[:, 1])).max() < 0.08
 
 
 def test_a_shift_past_the_end_of_the_path_stays_inside():

@@ -27,7 +27,8 @@ from lead.expert.route_edits import shift_to_lane
 KEYS = {
     int: """num_dangerous_adversarial num_safe_adversarial num_ignored_adversarial rear_adversarial_id ego_lane_id
         road_id lane_id junction_id num_parking_vehicles_in_proximity visual_visibility""",
-    float: """target_speed speed_limit target_speed_limit second_highest_speed second_highest_speed_limit route_curvature
+    float: """target_speed speed_limit target_speed_limit second_highest_speed second_highest_speed_limit
+        route_curvature
         route_left_length distance_ego_to_route signed_dist_to_lane_change steer throttle ego_lane_width
         distance_to_next_junction dist_to_construction_site dist_to_accident_site dist_to_parked_obstacle
         dist_to_vehicle_opens_door dist_to_cutin_vehicle dist_to_pedestrian dist_to_biker""",

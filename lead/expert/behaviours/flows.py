@@ -93,10 +93,13 @@ class FlowGaps:
         met = self._conflicts(view, runners, merging, self._margins(view, is_going))
         for runner in runners:
             (view.notes.dangerous if runner.row in met else view.notes.safe).add(int(scene.ids[runner.row]))
-        # Whether it goes or waits before the line: the ego meets none of them.
-        view.notes.judged.update(int(scene.ids[runner.row]) for runner in runners)
         braking_m = max(view.speed_mps, 0.0) ** 2 / (2.0 * BRAKING_MPS2)
         can_stop = distance_m + RUN_UP_M > braking_m + FRONT_MARGIN_M
+        # Whether it goes or waits before the line, the ego meets none of them. If it is too late for both, it goes on
+        # through a stream that it crosses; in one that it joins, it falls back behind those who are ahead.
+        left = {runner.row for runner in merging if runner.row in met and scene.relative[runner.row, 0] > 0.0}
+        judged = {runner.row for runner in runners} - (set() if can_stop else left)
+        view.notes.judged.update(int(scene.ids[row]) for row in judged)
         if not met or not can_stop:
             # Between the streams there is no place to stop: what was begun is finished.
             if distance_m < COMMIT_M:
@@ -182,6 +185,8 @@ def _ends(record: ActiveScenario) -> list[tuple[carla.Waypoint, carla.Waypoint]]
     memory = record.memory
     if "source_wps" in memory:
         return list(zip(memory["source_wps"], memory["sink_wps"], strict=False))
+    if "source_wp" not in memory and memory.get("target_lane") is not None:
+        return [(memory["source_lane"], memory["target_lane"])]
     suffixes = [key.removeprefix("source_wp") for key in memory if key.startswith("source_wp")]
     return [(memory[f"source_wp{suffix}"], memory[f"sink_wp{suffix}"]) for suffix in suffixes]
 

@@ -12,7 +12,6 @@ from lead.expert.forecast import (
     LANE_CHANGE_TICKS,
     EgoForecast,
     forecast_ego,
-    leading_rows,
     trailing_rows,
     vehicle_hits,
     walker_hits,
@@ -37,7 +36,7 @@ class LeadingVehicle:
         """Return one speed per leading vehicle."""
         scene = view.scene
         found = []
-        for row in leading_rows(scene, view.route):
+        for row in view.leading:
             if int(scene.ids[row]) in view.notes.judged and scene.speed_mps[row] > view.speed_mps:
                 continue  # It draws away: a gap behind it was found.
             gap = Gap(2.0 * float(scene.half[row, 0]), LEADING_MIN_M, LEADING_HEADWAY_S)
@@ -88,7 +87,7 @@ class Forecast:
 def relevant_vehicles(view: View) -> NDArray[np.intp]:
     """Return the vehicles that the forecast looks at: not those that lead or follow, nor those judged otherwise."""
     scene, route = view.scene, view.route
-    left_out = set(leading_rows(scene, route).tolist()) | set(trailing_rows(scene, route, False).tolist())
+    left_out = set(view.leading.tolist()) | set(trailing_rows(scene, route, False).tolist())
     left_out |= {scene.rows[number] for number in view.notes.judged if number in scene.rows}
     rows = np.array([row for row in scene.moving_vehicles if int(row) not in left_out], dtype=np.intp)
     if not len(rows):

@@ -20,7 +20,7 @@ from lead.expert.gaps import Line
 from lead.expert.idm import Gap, idm_speed
 from lead.expert.proposal import Commitment, Hazard, Proposal
 from lead.expert.route import POINTS_PER_M
-from lead.expert.route_edits import extend_shift, shift_right, shift_to_lane
+from lead.expert.route_edits import abandon_shift, extend_shift, shift_right, shift_to_lane
 from lead.expert.view import View
 from lead.scenarios.active import ActiveScenario
 
@@ -29,7 +29,12 @@ WAITING = Gap(2.0, 10.0, 0.3)
 """So much room is left to the bicycles while the ego waits for a gap, to get out from behind them."""
 TRANSITION = 80
 BEYOND_POINTS, BACK_POINTS = 160, 170
+PAST_POINTS = 25
+"""In the oncoming lane the way back begins so far beyond the last bicycle: the ego's rear has just passed it."""
 IMPATIENT_S = 6.0
+LOOK_BACK_POINTS = 600
+ABANDON_ROOM_M = 2.5
+"""With less room behind the bicycles the ego does not go back any more."""
 CONE_VIEW_M = 50.0
 CONES_BEFORE, CONES_AFTER = 150, 100
 CONE_RAMP = 100
@@ -85,7 +90,7 @@ class SideHazards:
     def _beside(self, view: View, record: ActiveScenario, state: Passing, first: int, last: int) -> list[Proposal]:
         """Pass on a lane that leads the same way."""
         scene, route = view.scene, view.route
-        end = route.index_of(scene.origin[last, :2]) + int(10 * float(scene.half[last, 0])) + BEYOND_POINTS
+        end = index_around(view, last) + int(10 * float(scene.half[last, 0])) + BEYOND_POINTS
         if state.last > 0:
             state.last = extend_shift(route, state.last, end, TRANSITION, left=True)
             record.memory["to_index"] = state.last
@@ -109,8 +114,13 @@ class SideHazards:
     ) -> tuple[list[Proposal], Commitment | None]:
         """Pass through the oncoming lane."""
         scene, route = view.scene, view.route
+        if state.last > 0 and self._must_abandon(view, state, first):
+            abandon_shift(route, state.last + TRANSITION, TRANSITION)
+            state.last = -1
+            record.memory.update(changed_route=False, path_clear=False)
+            return [self._keep_off(view, first)], None
         if state.last > 0:
-            end = route.index_of(scene.origin[last, :2]) + int(10 * float(scene.half[last, 0])) + 60
+            end = index_around(view, last) + int(10 * float(scene.half[last, 0])) + PAST_POINTS
             state.last = extend_shift(route, state.last, end, TRANSITION, left=True)
             return [], Commitment(OVERTAKING_MPS, f"overtaking: {record.name}", state.last + TRANSITION - DONE_POINTS)
         allowed = state.near_since_s is not None and scene.time_s - state.near_since_s > ALLOWED_AFTER_S
@@ -119,13 +129,13 @@ class SideHazards:
             return waits, None
         lead_mps = max(float(scene.speed_mps[last]), 0.0)
         # The bicycles ride on while they are passed.
-        gain = (route.index_of(scene.origin[last, :2]) - route.index) * lead_mps / max(OVERTAKING_MPS - lead_mps, 1.0)
-        end = route.index_of(scene.origin[last, :2]) + int(gain) + BACK_POINTS
-        beside = route.waypoint(route.index_of(scene.origin[last, :2])).get_left_lane()
+        gain = (index_around(view, last) - route.index) * lead_mps / max(OVERTAKING_MPS - lead_mps, 1.0)
+        end = index_around(view, last) + int(gain) + BACK_POINTS
+        beside = route.waypoint(index_around(view, last)).get_left_lane()
         if beside is None:
             return waits, None
-        lane = oncoming_lane(beside, 60.0)
-        blocker = oncoming_blocker(view, lane, end, OVERTAKING_MPS)
+        state.lane = oncoming_lane(beside, 60.0)
+        blocker = oncoming_blocker(view, state.lane, end, OVERTAKING_MPS)
         if blocker is not None:
             view.notes.dangerous.add(int(scene.ids[blocker]))
             return waits, None
@@ -136,6 +146,15 @@ class SideHazards:
         return [], Commitment(OVERTAKING_MPS, f"overtaking: {record.name}", end - DONE_POINTS)
 
     @staticmethod
+    def _must_abandon(view: View, state: Passing, first: int) -> bool:
+        """Tell whether somebody has come into the oncoming lane while the ego is still behind the bicycles."""
+        scene = view.scene
+        room_m = float(scene.relative[first, 0]) - float(scene.half[first, 0] + scene.ego.extent[0])
+        if state.lane is None or room_m < ABANDON_ROOM_M:
+            return False
+        return oncoming_blocker(view, state.lane, state.last + TRANSITION, OVERTAKING_MPS) is not None
+
+    @staticmethod
     def _keep_off(view: View, row: int) -> Proposal:
         """Follow somebody at a distance from which he can be passed."""
         scene = view.scene
@@ -143,6 +162,12 @@ class SideHazards:
         speed = idm_speed(view.free_mps, max(view.speed_mps, 0.0), lead, distance_m, WAITING)
         number, type_id = int(scene.ids[row]), scene.known[row].type_id
         return Proposal(speed, "bicycles: waits for a gap", Hazard.VEHICLE, number, type_id, distance_m)
+
+
+def index_around(view: View, row: int) -> int:
+    """Return the point of the planned path nearest to somebody, also if the ego has passed him."""
+    route = view.route
+    return route.index_of(view.scene.origin[row, :2], first=max(route.index - LOOK_BACK_POINTS, 0))
 
 
 class InvadingTurns:
