@@ -64,7 +64,14 @@ def choose(options: argparse.Namespace) -> Path:
 def drive(options: argparse.Namespace) -> list[dict[str, object]]:
     """Drive the routes and return their records."""
     command = [sys.executable, "-m", "lead", "drive", "--expert", "--bench2drive", "--simulator", "embedded"]
-    command += ["--routes", str(choose(options)), "--output-dir", str(options.out / "drive"), "--no-video"]
+    command += [
+        "--routes",
+        str(choose(options)),
+        "--output-dir",
+        str(options.out / "drive"),
+        "--no-video",
+        "--no-record",
+    ]
     command += ["--port", str(ONE_PORT), "--traffic-manager-port", str(TRAFFIC_PORT), "--retries", "1"]
     results = options.out / "drive" / "checkpoint_endpoint.json"
     if results.exists():

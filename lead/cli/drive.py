@@ -39,8 +39,8 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     carl: options.Carl = False,
     plant: options.Plant = False,
     record: Annotated[
-        bool, typer.Option("--record/--no-record", help="Let the expert record a data set below the output folder.")
-    ] = False,
+        bool, typer.Option("--record/--no-record", help="Whether the expert records a data set in the output folder.")
+    ] = True,
     py123d: Annotated[bool, typer.Option("--py123d", help="The expert writes 123D logs.")] = False,
     agent: options.Agent = None,
     agent_config: options.AgentConfig = None,
@@ -83,7 +83,7 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     Examples:
       lead drive --routes data/routes/demo.xml
       lead drive --agent my_agent.py --routes data/benchmark_routes/bench2drive/1711.xml --bench2drive
-      lead drive --expert --routes data/routes/demo.xml --record
+      lead drive --expert --routes data/routes/demo.xml
       lead drive --checkpoint outputs/checkpoints/tfv6_resnet34 --seeds 0,2 --routes data/routes/demo.xml
       lead drive --routes data/routes/demo.xml produce_demo_video=true custom_weather=ClearSunset
     """
