@@ -39,7 +39,7 @@ ARTEFACTS = ("demo", "input", "grid", "debug")
 class Brief(SensorAgent):
     """Gives up after some ticks and remembers what it decided."""
 
-    ticks = 2
+    ticks = 3
 
     def __init__(self):
         super().__init__(LOOPBACK, 0)
@@ -60,6 +60,7 @@ def routes(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_few_ticks_and_the_same_predictions_from_the_input_log(make_checkpoint, routes, tmp_path, monkeypatch):
     monkeypatch.setenv("SAVE_PATH", str(tmp_path))
     folder = make_checkpoint("resnet34")

@@ -84,6 +84,7 @@ while True:
 """A client of its own that prints frame and size of every image of a camera."""
 
 
+@pytest.mark.slow
 def test_a_client_that_stops_reading_its_camera_stalls_nobody_and_costs_bounded_memory(
     stage: Stage, car: carla.Vehicle, server: Server
 ) -> None:

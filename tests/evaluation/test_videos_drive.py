@@ -114,6 +114,7 @@ def gray(picture):
     return cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (95, 107), interpolation=cv2.INTER_AREA).astype(float)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_spectators")
 def test_frames_of_all_artefacts_show_the_same_ticks(session, route, tmp_path):
     keys = ["demo_video", "demo_image", "input_image", "input_video", "grid_video", "debug_video", "debug_image"]

@@ -111,6 +111,7 @@ def test_abrupt_disconnects_leave_nothing_behind(server: EmbeddedServer, count: 
     witness.close()
 
 
+@pytest.mark.slow
 def test_reader_that_stops_reading_costs_bounded_memory(server: EmbeddedServer) -> None:
     witness = Witness(server.port)
     witness.synchronize()

@@ -43,6 +43,10 @@ _RECORDING_COUNT = 100
 RECORDING_REACH_M = 100.0
 TRACK_LIMITS: Mapping[str, Mapping[str, int]] = MappingProxyType(
     {
+        "SENSORS": _FULL,
+        "MAP": MappingProxyType({**_FULL, OPENDRIVE_MAP: 1}),
+        "SENSORS_QUALIFIER": _QUALIFIER,
+        "MAP_QUALIFIER": MappingProxyType({**_QUALIFIER, OPENDRIVE_MAP: 1}),
         "PRIVILEGED": MappingProxyType(
             {
                 **dict.fromkeys(
@@ -52,10 +56,6 @@ TRACK_LIMITS: Mapping[str, Mapping[str, int]] = MappingProxyType(
                 OPENDRIVE_MAP: 1,
             }
         ),
-        "SENSORS": _FULL,
-        "MAP": MappingProxyType({**_FULL, OPENDRIVE_MAP: 1}),
-        "SENSORS_QUALIFIER": _QUALIFIER,
-        "MAP_QUALIFIER": MappingProxyType({**_QUALIFIER, OPENDRIVE_MAP: 1}),
     }
 )
 """Largest number of sensors of each type, by track; a type that is not listed is not permitted."""

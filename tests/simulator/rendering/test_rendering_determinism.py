@@ -45,6 +45,7 @@ def outcomes(runs: list[list[str]]) -> list[dict[str, str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["embree", pytest.param("cpu", marks=pytest.mark.slow)])
 def test_packets_are_byte_identical_across_processes_and_thread_counts(kind: str) -> None:
     if reason := describe_backends()[kind]:
