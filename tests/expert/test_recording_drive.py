@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lead.dataset.errors import DatasetError
 from lead.dataset.layout import find_routes
 from lead.dataset.reader import RouteReader
 from lead.dataset.verify import verify_route
@@ -42,7 +43,11 @@ def command(routes, out, *arguments):
 
 
 def readers(out):
-    return [RouteReader(place.folder) for place in find_routes(out)]
+    """Recorded routes; none before the first one has its folders."""
+    try:
+        return [RouteReader(place.folder) for place in find_routes(out)]
+    except DatasetError:
+        return []
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +167,7 @@ def test_kills_at_random_moments_cost_nothing(tmp_path):
             if kills >= KILLS or collection.poll() is None:
                 collection.kill()
             collection.communicate(timeout=60)
-        for reader in readers(out) if (out / "data").exists() else []:
+        for reader in readers(out):
             kinds = {finding.kind for finding in verify_route(reader.route_dir)}
             assert kinds <= {"incomplete"}, "never half a file under a final name"
         if all(reader.is_complete for reader in readers(out)) and len(readers(out)) == 12:
