@@ -12,6 +12,7 @@ import numpy as np
 from lead.config.expert import ExpertConfig
 from lead.control.lateral import LateralController
 from lead.control.longitudinal import LongitudinalController
+from lead.dataset.weather_choice import VISIBILITY, nearest_preset
 from lead.evaluation.agent import PrivilegedContext
 from lead.evaluation.observation import Observation
 from lead.evaluation.stop_signs import StopSigns
@@ -30,7 +31,6 @@ from lead.expert.proposal import Commitment, Hazard, Proposal, Verdict, most_car
 from lead.expert.route import ExpertRoute
 from lead.expert.scene import Scene, SceneReader
 from lead.expert.view import Notes, PathBehaviour, SpeedBehaviour, View
-from lead.expert.weather import VISIBILITY, nearest_weather
 from lead.scenarios.active import ActiveScenario, ActiveScenarios
 
 LOG = logging.getLogger(__name__)
@@ -162,7 +162,7 @@ class ExpertDriver:
 
     def _look_at_weather(self) -> None:
         weather: Any = self._context.world.get_weather()
-        self._weather = nearest_weather(_Attributes(weather))
+        self._weather = nearest_preset(_Attributes(weather))
         self._visibility = VISIBILITY[self._weather]
 
 

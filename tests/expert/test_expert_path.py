@@ -7,12 +7,12 @@ from expert_support import EGO_HALF, INNER_Y_M, LANE_M, OPPOSITE_Y_M, OUTER_Y_M,
 
 from lead.config.expert import resolve_expert
 from lead.config.resolve import ConfigError
+from lead.dataset.weather_choice import VISIBILITY, nearest_preset
 from lead.evaluation.observation import EgoState
 from lead.expert.gaps import Line, first_meeting
 from lead.expert.route import ExpertRoute
 from lead.expert.route_edits import abandon_shift, extend_shift, ramp, restore, shift_to_lane
 from lead.expert.visibility import visible_boxes
-from lead.expert.weather import VISIBILITY, nearest_weather
 from lead.routes.planner import RoadOption
 from lead.routes.weather import preset
 
@@ -124,9 +124,9 @@ def test_who_is_hidden_by_a_truck(truck_half_height, sees):
     assert visible_boxes(ego, center, np.zeros(2), half, every, every).tolist() == [True, sees]
 
 
-def test_the_nearest_weather_is_found():
+def test_the_nearest_preset_is_found():
     for name in ("HardRainNoon", "ClearNight", "Custom15", "FoggyWetCloudyNoon"):
-        assert nearest_weather(preset(name)) == name
+        assert nearest_preset(preset(name)) == name
     assert len(VISIBILITY) == 52
     assert [VISIBILITY[name] for name in ("ClearNoon", "WetNoon", "HardRainNoon", "ClearNight")] == [0, 1, 2, 3]
 

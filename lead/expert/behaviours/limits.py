@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.dataset.weather_choice import Visibility
 from lead.expert.curves import curve_speeds
 from lead.expert.proposal import Proposal
 from lead.expert.route import ExpertRoute
 from lead.expert.scene import Scene
 from lead.expert.view import View, stream_actors
-from lead.expert.weather import VERY_LIMITED
 from lead.scenarios.active import ActiveScenario
 
 KMH = 1.0 / 3.6
@@ -96,7 +96,7 @@ class FreeSpeed:
         keeps_up = scenario is not None and scenario.name in KEEPS_UP
         if not keeps_up and min(target, limit) < URBAN_MPS:
             if not route.is_junction[route.index]:
-                if visibility >= VERY_LIMITED:
+                if visibility >= Visibility.VERY_LIMITED:
                     target -= VISIBILITY_MPS
                     notes["slower_bad_visibility"] = True
                 if parked >= CLUTTER_COUNT:

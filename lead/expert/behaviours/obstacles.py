@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lead.dataset.weather_choice import Visibility
 from lead.expert.behaviours.lane_gaps import CAREFUL, IMPATIENT, blockers
 from lead.expert.behaviours.two_ways import is_incomplete
 from lead.expert.idm import Gap, idm_speed
@@ -12,7 +13,6 @@ from lead.expert.proposal import Commitment, Hazard, Proposal
 from lead.expert.route import POINTS_PER_M
 from lead.expert.route_edits import shift_to_lane
 from lead.expert.view import View
-from lead.expert.weather import LIMITED, VERY_LIMITED
 from lead.scenarios.active import ActiveScenario
 
 BEGIN_M = 50.0
@@ -54,7 +54,7 @@ COURSES: Mapping[str, Course] = {
 }
 CAPS_MPS = (10.0, 7.5, 6.75)
 CAP_FROM_M = 25.0
-SIGHT_POINTS = {LIMITED: 50, VERY_LIMITED: 70}
+SIGHT_POINTS: dict[int, int] = {Visibility.LIMITED: 50, Visibility.VERY_LIMITED: 70}
 """In bad sight the ego is beside the obstacle so many points later."""
 
 

@@ -12,6 +12,7 @@ import carla
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.dataset.weather_choice import Visibility
 from lead.expert.forward_models import minimum_time_s
 from lead.expert.gaps import LINE_STEP_M, Line
 from lead.expert.idm import Gap, idm_speed
@@ -20,7 +21,6 @@ from lead.expert.route import POINTS_PER_M
 from lead.expert.route_edits import shift_to_lane
 from lead.expert.scene import SAME_ROAD_M
 from lead.expert.view import View
-from lead.expert.weather import LIMITED, VERY_LIMITED
 from lead.scenarios.active import ActiveScenario
 
 OVERTAKING_MPS, DOOR_MPS = 40.0 / 3.6, 8.75
@@ -71,7 +71,7 @@ COURSES: Mapping[str, Course] = {
     "VehicleOpensDoorTwoWays": Course(70, 10, 5, (1.0, 0.875, 0.75), False, 10.0),
 }
 """The published ramps of four to five metres cannot be followed at 40 km/h; these can, from a standstill."""
-SIGHT_POINTS = {LIMITED: 5, VERY_LIMITED: 10}
+SIGHT_POINTS: dict[int, int] = {Visibility.LIMITED: 5, Visibility.VERY_LIMITED: 10}
 STUCK_KEYS = {
     "AccidentTwoWays": "accident_two_ways_stuck",
     "ConstructionObstacleTwoWays": "construction_obstacle_two_ways_stuck",

@@ -26,9 +26,10 @@ from lead.expert.recording.boxes import Box, BoxBuilder, EgoFrame, Seen, label_b
 from lead.expert.recording.facts import motion_metas, perturbation_metas, sensor_metas, trace_metas, weather_metas
 from lead.expert.recording.motion import Motion
 from lead.expert.recording.pictures import Packets, Pictures
-from lead.expert.recording.relabel import CONE_TYPES, CONES, EMERGENCY, EMERGENCY_TYPES, STOPS, relabel
+from lead.expert.recording.relabel import CONE_TYPES, CONES, EMERGENCY, STOPS, relabel
 from lead.expert.recording.sensors import RecordedSensors
 from lead.expert.recording.sign_boxes import SignBoxes
+from lead.expert.scene import EMERGENCY_VEHICLES
 from lead.geometry.gnss_reference import estimate_reference
 from lead.maps.hdmap import HdMap
 from lead.sensing.lidar import checked_cloud, to_ego
@@ -248,7 +249,7 @@ def _relabelled_boxes(boxes: Sequence[Box]) -> dict[str, list[Any]]:
     for box in boxes:
         if box["class"] == STATIC and box["type_id"] in CONE_TYPES:
             groups[CONES].append(label_box(box))
-        elif box["class"] == CAR and box["type_id"] in EMERGENCY_TYPES:
+        elif box["class"] == CAR and box["type_id"] in EMERGENCY_VEHICLES:
             groups[EMERGENCY].append(label_box(box))
         elif box["class"] == "stop_sign" and box["distance"] < STOP_RELABEL_M:
             groups[STOPS].append(label_box(box))

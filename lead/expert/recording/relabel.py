@@ -22,12 +22,6 @@ CORE_QUANTILES = (0.15, 0.85)
 """Range of an emergency car's points that count: its far points may be seen through its windows."""
 OUTSIDE_WEIGHT = 0.1
 CONE_TYPES = ("static.prop.constructioncone", "static.prop.trafficwarning")
-EMERGENCY_TYPES = (
-    "vehicle.dodge.charger_police_2020",
-    "vehicle.dodge.charger_police",
-    "vehicle.ford.ambulance",
-    "vehicle.carlamotors.firetruck",
-)
 
 
 @dataclass(frozen=True)
