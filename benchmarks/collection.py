@@ -23,6 +23,7 @@ SUITE = Path("data/routes/suites/smoke.xml")
 TOWNS = ("Town01", "Town02", "Town03", "Town05")
 ROUTES_PER_WORKER = 3
 QUICK_S = 40.0
+LIMIT_S = 240.0
 MAX_WORKERS = 16
 
 
@@ -46,8 +47,8 @@ class Rate(NamedTuple):
     mb_per_frame: float
 
 
-def collect(routes: Path, out: Path, workers: int, limit_s: float | None) -> Rate:
-    """Collect and measure; with a limit the collection is stopped after it, complete or not."""
+def collect(routes: Path, out: Path, workers: int, limit_s: float) -> Rate:
+    """Collect and measure; after the limit the collection is stopped, complete or not."""
     command = [sys.executable, "-m", "lead", "collect", str(routes), "--out", str(out), "--workers", str(workers)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -63,12 +64,12 @@ def collect(routes: Path, out: Path, workers: int, limit_s: float | None) -> Rat
 def main() -> None:
     """Run the benchmark."""
     options = parse_options(__doc__ or "")
-    counts = [1] if options.quick else sorted({1, min(os.cpu_count() or 1, MAX_WORKERS)})
+    counts = [1] if options.quick else sorted({1, 2, min(os.cpu_count() or 1, MAX_WORKERS)})
     rows: dict[str, tuple[float, str]] = {}
     for count in counts:
         with tempfile.TemporaryDirectory() as scratch:
             routes = write_routes(Path(scratch) / "routes", ROUTES_PER_WORKER * count)
-            found = collect(routes, Path(scratch) / "out", count, QUICK_S if options.quick else None)
+            found = collect(routes, Path(scratch) / "out", count, QUICK_S if options.quick else LIMIT_S)
         rows[f"saved_frames_per_s_{count}"] = found.frames_per_s, f"{found.frames} frames, all modalities"
         rows["mb_per_frame"] = found.mb_per_frame, "MB on disk"
     report("Collection", rows, options.json)

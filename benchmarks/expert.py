@@ -1,8 +1,8 @@
 """Measure the expert: driving score and success by scenario class on Bench2Drive routes, and the time of one tick.
 
-Run from the project root: ``python benchmarks/expert.py ROUTES [--per-class N] [--skip N] [--out DIR] [--json FILE]``,
-where ROUTES is a folder of Bench2Drive's route files. Routes are driven as users drive, by ``lead drive --expert`` in
-the embedded simulator; a run that was interrupted goes on where it stopped. ``--quick`` only measures the tick.
+Run from the project root: ``python benchmarks/expert.py ROUTES [--per-class N] [--workers N] [--out DIR] [--json FILE]``,
+where ROUTES is a folder of Bench2Drive's route files. Routes are driven as users drive, by ``lead benchmark --expert``
+in the embedded simulator; a run that was interrupted goes on where it stopped. ``--quick`` only measures the tick.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from common import report
 
 ROAD_USERS, TICKS = 30, 200
-ONE_PORT, TRAFFIC_PORT = 2760, 8760
+START_TIMEOUT_S = 400.0
 FORGIVEN = ("min_speed_infractions",)
 REACHED = ("Completed", "Perfect")
 
@@ -31,6 +31,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("routes", type=Path, nargs="?", help="folder of Bench2Drive's route files")
     parser.add_argument("--per-class", type=int, default=1, help="routes of each class")
     parser.add_argument("--skip", type=int, default=0, help="leave out the first routes of each class")
+    parser.add_argument("--workers", type=int, default=1, help="routes driven at the same time")
     parser.add_argument("--classes", nargs="*", help="only these classes")
     parser.add_argument("--out", type=Path, default=Path("outputs/expert_benchmark"), help="folder of the results")
     parser.add_argument("--quick", action="store_true", help="only the time of one tick")
@@ -63,20 +64,12 @@ def choose(options: argparse.Namespace) -> Path:
 
 def drive(options: argparse.Namespace) -> list[dict[str, object]]:
     """Drive the routes and return their records."""
-    command = [sys.executable, "-m", "lead", "drive", "--expert", "--bench2drive", "--simulator", "embedded"]
-    command += [
-        "--routes",
-        str(choose(options)),
-        "--output-dir",
-        str(options.out / "drive"),
-        "--no-video",
-        "--no-record",
-    ]
-    command += ["--port", str(ONE_PORT), "--traffic-manager-port", str(TRAFFIC_PORT), "--retries", "1"]
-    results = options.out / "drive" / "checkpoint_endpoint.json"
-    if results.exists():
-        command.append("--resume")
+    folder = options.out / "drive"
+    command = [sys.executable, "-m", "lead", "benchmark", "bench2drive", "--expert", "--simulator", "embedded"]
+    command += ["--routes", str(choose(options)), "--output-dir", str(folder), "--workers", str(options.workers)]
+    command += ["--no-video", "--retries", "1", "--timeout", str(START_TIMEOUT_S)]
     subprocess.run(command, check=False)
+    results = folder / "checkpoint_endpoint.json"
     records: list[dict[str, object]] = json.loads(results.read_text())["_checkpoint"]["records"]
     return records
 
