@@ -40,20 +40,23 @@ FLOWS = (
 HOLD = Gap(0.0, 0.6, 0.4)
 FRONT_MARGIN_M = 0.5
 """The ego's front must not come nearer than this to the first place where it could be met, unless it goes through."""
+BRAKED_MARGIN_M = -0.8
+"""The same for an ego that already brakes: rather a little late than on through the stream after all."""
 RUN_UP_M = 4.0
 """It waits so far before that place: it must be fast when it gets there, as the gaps are short."""
+AT_LINE_M = 0.3
 ON_LINE_M = 3.0
 PARALLEL_RAD = np.radians(35.0)
 BICYCLE_WAY_M = 60.0
 VIEW_M = 60.0
-RELAXED_S = 10.0
-"""After waiting for so long smaller gaps do."""
+RELAXED_S, DESPERATE_S = 10.0, 20.0
+"""After waiting for so long smaller gaps do, and after so long the smallest through which it fits."""
 PATIENT = Margins(length_m=0.5, headway_s=0.25)
 RELAXED = Margins(length_m=0.3, headway_s=0.08)
 UNDER_WAY = Margins(length_m=0.1, headway_s=0.02, width_m=0.1, horizon_s=5.0)
 BRAKING_MPS2 = 9.0
 COMMIT_M = 6.0
-"""A decision to go counts from this distance before the line on."""
+"""A decision to go counts from this distance before the line on, and from farther by the way it takes to brake."""
 
 
 class FlowGaps:
@@ -65,6 +68,7 @@ class FlowGaps:
         self._lines: dict[int, list[Line]] = {}
         self._waiting_since_s: float | None = None
         self._going: set[int] = set()
+        self._braking: set[int] = set()
 
     def propose(self, view: View) -> Sequence[Proposal]:
         """Return a stop before the first conflict if there is no gap now."""
@@ -94,21 +98,26 @@ class FlowGaps:
         for runner in runners:
             (view.notes.dangerous if runner.row in met else view.notes.safe).add(int(scene.ids[runner.row]))
         braking_m = max(view.speed_mps, 0.0) ** 2 / (2.0 * BRAKING_MPS2)
-        can_stop = distance_m + RUN_UP_M > braking_m + FRONT_MARGIN_M
+        margin_m = BRAKED_MARGIN_M if record.scenario_id in self._braking else FRONT_MARGIN_M
+        can_stop = distance_m + RUN_UP_M > braking_m + margin_m
         # Whether it goes or waits before the line, the ego meets none of them. If it is too late for both, it goes on
         # through a stream that it crosses; in one that it joins, it falls back behind those who are ahead.
         left = {runner.row for runner in merging if runner.row in met and scene.relative[runner.row, 0] > 0.0}
         judged = {runner.row for runner in runners} - (set() if can_stop else left)
         view.notes.judged.update(int(scene.ids[row]) for row in judged)
+        self._braking.discard(record.scenario_id)
         if not met or not can_stop:
             # Between the streams there is no place to stop: what was begun is finished.
-            if distance_m < COMMIT_M:
+            if distance_m < COMMIT_M + braking_m:
                 self._going.add(record.scenario_id)
                 view.notes.hurries = True
             return []
         self._going.discard(record.scenario_id)
+        self._braking.add(record.scenario_id)
         self._note_waiting(view)
-        speed = idm_speed(view.free_mps, max(view.speed_mps, 0.0), 0.0, max(distance_m, 0.0) + HOLD.min_m, HOLD)
+        speed = 0.0  # At the line nothing less will do: by creeping it would be past it before there is a gap.
+        if distance_m > AT_LINE_M:
+            speed = idm_speed(view.free_mps, max(view.speed_mps, 0.0), 0.0, distance_m + HOLD.min_m, HOLD)
         row = min(met, key=lambda each: float(scene.distance_m[each]))
         known, away_m = scene.known[row], float(scene.distance_m[row])
         return [Proposal(speed, "flow: no gap", Hazard.VEHICLE, int(scene.ids[row]), known.type_id, away_m)]
@@ -122,7 +131,10 @@ class FlowGaps:
         if is_going:
             return UNDER_WAY
         since = self._waiting_since_s
-        return PATIENT if since is None or view.scene.time_s - since < RELAXED_S else RELAXED
+        waited_s = 0.0 if since is None else view.scene.time_s - since
+        if waited_s < RELAXED_S:
+            return PATIENT
+        return RELAXED if waited_s < DESPERATE_S else UNDER_WAY
 
     @staticmethod
     def _merging(route: ExpertRoute, runners: list[Runner], last: int) -> list[Runner]:

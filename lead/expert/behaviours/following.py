@@ -24,8 +24,9 @@ LEADING_MIN_M, LEADING_HEADWAY_S = 4.0, 0.25
 BICYCLE_MIN_M, BICYCLE_HEADWAY_S = 6.0, 0.5
 WALKER = Gap(0.0, 4.5, 0.125)
 WALKER_LENGTH_M = 0.5
-BEHIND_M = -2.0
-"""Somebody this far behind the ego's middle who drives the same way is to look out himself."""
+BEHIND_M, LANE_CHANGE_BEHIND_M = -2.0, 0.0
+"""Somebody this far behind the ego's middle who drives the same way is to look out himself; by braking in the middle of
+a lane change the ego would only stand in his way."""
 SAME_WAY_RAD = np.radians(45.0)
 
 
@@ -93,6 +94,7 @@ def relevant_vehicles(view: View) -> NDArray[np.intp]:
     if not len(rows):
         return rows
     turn = np.abs(np.remainder(scene.yaw_rad[rows] - scene.ego.yaw_rad + np.pi, 2.0 * np.pi) - np.pi)
-    behind = (scene.relative[rows, 0] < BEHIND_M - scene.half[rows, 0]) & (turn < SAME_WAY_RAD)
+    limit_m = LANE_CHANGE_BEHIND_M if view.near_lane_change else BEHIND_M
+    behind = (scene.relative[rows, 0] < limit_m - scene.half[rows, 0]) & (turn < SAME_WAY_RAD)
     others: NDArray[np.intp] = rows[~behind]
     return others

@@ -22,8 +22,11 @@ LIGHT = Gap(0.0, 3.0, 0.5)
 LIGHT_VIEW_M = 64.0
 OVERRUN_M = 12.0
 """Behind its stop place a light matters up to the junction, but not farther than this."""
-HARD_MPS2 = 7.0
-"""A light that turns yellow is passed if even this much braking does not stop the ego in front of the line."""
+HARD_MPS2, HARDEST_MPS2 = 7.0, 8.0
+"""A light that turns yellow is passed if even the first does not stop the ego in front of the line, one that turns red
+without a warning if the second does not stop it before its tail is over the line: only that counts as passing."""
+TAIL_SHARE, TAIL_MARGIN_M = 0.8, 0.3
+"""The tail begins at this share of the half length behind the centre; room kept to the line."""
 STATE_VIEW_M = 50.0
 STOP_SIGN = Gap(0.0, 2.0, 0.5)
 BOX_SCALE = 1.2
@@ -75,9 +78,10 @@ class TrafficLightStop:
         speed_mps = max(view.speed_mps, 0.0)
         front_m = float(view.scene.ego.extent[0])
         to_line_m = (place.junction_index - view.route.index) / POINTS_PER_M - front_m
-        if speed_mps**2 > 2.0 * HARD_MPS2 * max(to_line_m, 0.1) and (
-            state == carla.TrafficLightState.Yellow or to_line_m < 0.0
-        ):
+        room_m, braking_mps2 = to_line_m, HARD_MPS2
+        if state != carla.TrafficLightState.Yellow:
+            room_m, braking_mps2 = to_line_m + front_m * (1.0 + TAIL_SHARE) - TAIL_MARGIN_M, HARDEST_MPS2
+        if speed_mps**2 > 2.0 * braking_mps2 * max(room_m, 0.1):
             return ()
         if distance_m < LIGHT.min_m < to_line_m + front_m:
             # Past the stop place, but not yet in the junction: stay there.
@@ -88,9 +92,9 @@ class TrafficLightStop:
         return (Proposal(speed, f"light: {state}", Hazard.LIGHT, number, "traffic.traffic_light", distance_m),)
 
     def _next(self, view: View) -> LightPlace | None:
-        """Return the next light whose junction the ego's front has not reached."""
-        front = view.route.index + int(float(view.scene.ego.extent[0]) * POINTS_PER_M)
-        return next((place for place in self._places if place.junction_index > front - POINTS_PER_M), None)
+        """Return the next light whose line the ego's tail has not passed."""
+        tail = view.route.index - int(TAIL_SHARE * float(view.scene.ego.extent[0]) * POINTS_PER_M)
+        return next((place for place in self._places if place.junction_index > tail), None)
 
 
 @dataclass(frozen=True)
