@@ -22,8 +22,6 @@ Floats = NDArray[np.float64]
 
 STEP_S = 0.1
 TICKS_PER_STEP = 2
-OWN_LENGTH_M, OWN_WIDTH_M = 0.4, 0.25
-"""Added to the half sizes of the ego's box."""
 CORRIDOR_M = 2.4
 """Lines nearer to each other than this cannot be driven at the same time."""
 LINE_STEP_M = 0.5
@@ -63,9 +61,12 @@ class Line:
 
     def place(self, point: Floats) -> tuple[float, float]:
         """Return how far along the line a (2,) point is, and how far beside it, metres."""
-        distance = np.hypot(*(self.xy - point).T)
+        offset = point - self.xy
+        distance = np.hypot(*offset.T)
         nearest = int(np.argmin(distance))
-        return nearest * LINE_STEP_M, float(distance[nearest])
+        ahead_m = float(offset[nearest] @ np.array([math.cos(self.yaw_rad[nearest]), math.sin(self.yaw_rad[nearest])]))
+        along_m = nearest * LINE_STEP_M + float(np.clip(ahead_m, -LINE_STEP_M, LINE_STEP_M))
+        return max(along_m, 0.0), float(distance[nearest])
 
     def at(self, along_m: Floats) -> tuple[Floats, Floats]:
         """Return positions (..., 2) and headings at distances; beyond the end straight on."""
@@ -106,6 +107,8 @@ class Margins:
         width_m: On both sides.
         horizon_s: How far to look.
         yields_mps2: They are expected to brake as much for the ego once they have seen it.
+        own_length_m: Added to the half length of the ego's box.
+        own_width_m: Added to its half width.
     """
 
     length_m: float = 0.6
@@ -113,6 +116,8 @@ class Margins:
     width_m: float = 0.3
     horizon_s: float = 7.0
     yields_mps2: float = 0.0
+    own_length_m: float = 0.4
+    own_width_m: float = 0.25
 
 
 def ego_way(
@@ -146,7 +151,7 @@ def conflicts(scene: Scene, route: ExpertRoute, way_m: Floats, runners: list[Run
     steps = len(way_m)
     index = np.minimum(route.index + (way_m * POINTS_PER_M).astype(np.intp), len(route) - 1)
     own_xy, own_yaw = route.xy[index], route.yaw_rad[index]
-    own = scene.ego.extent[:2] + np.array([OWN_LENGTH_M, OWN_WIDTH_M])
+    own = scene.ego.extent[:2] + np.array([margins.own_length_m, margins.own_width_m])
     times: Floats = STEP_S * np.arange(1, steps + 1, dtype=np.float64)
     found = []
     for runner in runners:

@@ -54,6 +54,8 @@ RELAXED_S, DESPERATE_S = 10.0, 20.0
 PATIENT = Margins(length_m=0.5, headway_s=0.25)
 RELAXED = Margins(length_m=0.3, headway_s=0.08)
 UNDER_WAY = Margins(length_m=0.1, headway_s=0.02, width_m=0.1, horizon_s=5.0)
+DESPERATE = Margins(length_m=0.1, headway_s=0.01, width_m=0.1, horizon_s=5.0, own_length_m=0.15, own_width_m=0.1)
+COMMITTED = Margins(length_m=0.0, headway_s=0.0, width_m=0.05, horizon_s=5.0, own_length_m=0.0, own_width_m=0.05)
 BRAKING_MPS2 = 9.0
 COMMIT_M = 6.0
 """A decision to go counts from this distance before the line on, and from farther by the way it takes to brake."""
@@ -128,13 +130,13 @@ class FlowGaps:
 
     def _margins(self, view: View, is_going: bool) -> Margins:
         """Choose the room: less once the ego has decided to go, so that it does not change its mind on the way."""
-        if is_going:
-            return UNDER_WAY
         since = self._waiting_since_s
         waited_s = 0.0 if since is None else view.scene.time_s - since
+        if is_going:
+            return UNDER_WAY if waited_s < DESPERATE_S else COMMITTED
         if waited_s < RELAXED_S:
             return PATIENT
-        return RELAXED if waited_s < DESPERATE_S else UNDER_WAY
+        return RELAXED if waited_s < DESPERATE_S else DESPERATE
 
     @staticmethod
     def _merging(route: ExpertRoute, runners: list[Runner], last: int) -> list[Runner]:

@@ -24,9 +24,9 @@ LEADING_MIN_M, LEADING_HEADWAY_S = 4.0, 0.25
 BICYCLE_MIN_M, BICYCLE_HEADWAY_S = 6.0, 0.5
 WALKER = Gap(0.0, 4.5, 0.125)
 WALKER_LENGTH_M = 0.5
-BEHIND_M, LANE_CHANGE_BEHIND_M = -2.0, 0.0
-"""Somebody this far behind the ego's middle who drives the same way is to look out himself; by braking in the middle of
-a lane change the ego would only stand in his way."""
+BEHIND_M, LANE_CHANGE_BEHIND_M, UNDER_WAY_MPS = -2.0, 0.0, 4.0
+"""Somebody this far behind the ego's middle who drives the same way is to look out himself. The second counts in a lane
+change at more than that speed: by braking in the middle of it the ego would only stand in his way."""
 SAME_WAY_RAD = np.radians(45.0)
 
 
@@ -94,7 +94,8 @@ def relevant_vehicles(view: View) -> NDArray[np.intp]:
     if not len(rows):
         return rows
     turn = np.abs(np.remainder(scene.yaw_rad[rows] - scene.ego.yaw_rad + np.pi, 2.0 * np.pi) - np.pi)
-    limit_m = LANE_CHANGE_BEHIND_M if view.near_lane_change else BEHIND_M
+    is_changing = view.near_lane_change and view.speed_mps > UNDER_WAY_MPS
+    limit_m = LANE_CHANGE_BEHIND_M if is_changing else BEHIND_M
     behind = (scene.relative[rows, 0] < limit_m - scene.half[rows, 0]) & (turn < SAME_WAY_RAD)
     others: NDArray[np.intp] = rows[~behind]
     return others
