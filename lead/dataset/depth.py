@@ -18,13 +18,14 @@ def metric_depth(bgra: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Decode a raw depth image.
 
     Args:
-        bgra: uint8 (h, w, 3 or 4) as the sensor delivers it; red holds the low byte.
+        bgra: uint8 (h, w, 4) as the sensor delivers it; red holds the low byte.
 
     Returns:
         float32 (h, w), metres.
     """
-    blue, green, red = (bgra[..., channel].astype(np.uint32) for channel in range(3))
-    return np.asarray((red + (green << 8) + (blue << 16)) * (RANGE_M / _FULL), np.float32)
+    # The bytes of a pixel, read as one big-endian number: blue, green and red are the code, alpha is shifted out.
+    code = np.ascontiguousarray(bgra).view(">u4")[..., 0].astype(np.uint32) >> np.uint32(8)
+    return np.asarray(code * (RANGE_M / _FULL), np.float32)
 
 
 def repair_windows(
@@ -44,14 +45,16 @@ def repair_windows(
         A mended copy.
     """
     classes = instance_bgra[..., 2]
+    is_pane = (classes == CAR) & (semantic_ids != classes)
+    if not bool(is_pane.any()):
+        return np.array(depth_m, np.float32)
     instance = instance_bgra[..., 1].astype(np.int32) | instance_bgra[..., 0].astype(np.int32) << 8
     has_car = np.zeros(1 << 16, dtype=bool)
     has_car[instance[classes == CAR]] = True
     of_car = has_car[instance]
     nearest = np.full(1 << 16, np.inf, dtype=np.float32)
     np.minimum.at(nearest, instance[of_car], depth_m[of_car])
-    pane = of_car & (classes == CAR) & (semantic_ids != classes)
-    return np.asarray(np.where(pane, nearest[instance], depth_m), np.float32)
+    return np.asarray(np.where(is_pane, nearest[instance], depth_m), np.float32)
 
 
 def quantise_depth(depth_m: NDArray[np.float32], bits: int = 8) -> NDArray[np.uint8] | NDArray[np.uint16]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +64,7 @@ class CameraView:
         classes: (h, w) uint8, CARLA's class ids; :mod:`lead.expert.recording.relabel` writes into it.
         instances: (h, w) int32, ids of the engine; not those of actors.
         depth_m: (h, w) float32.
-        cloud: (h, w, 3) float32, places of the pixels, ego frame, metres.
+        cloud: (h, w, 3) float32, ego frame, metres.
     """
 
     def __init__(self, camera: Camera, depth_m: NDArray[np.float32], instance_bgra: NDArray[np.uint8]) -> None:
@@ -84,8 +84,14 @@ class CameraView:
         self._place = np.array([camera.x_m, camera.y_m, camera.z_m - 0.5 * camera.z_m])
         self._focal_px = _focal_px(camera)
         self._middle_px = 0.5 * np.array([camera.width_px, camera.recorded_height_px])
-        self.cloud = depth_m[..., None] * _rays(camera)
-        self.cloud += self._place.astype(np.float32)
+        self._camera = camera
+
+    @cached_property
+    def cloud(self) -> NDArray[np.float32]:
+        """Places of the pixels; worked out when first asked for, which for the twin's cameras is never."""
+        cloud = self.depth_m[..., None] * _rays(self._camera)
+        cloud += self._place.astype(np.float32)
+        return cloud
 
     def of_class(self, carla_class: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return rows and columns of the pixels of a class."""
