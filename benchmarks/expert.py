@@ -1,7 +1,7 @@
 """Measure the expert: driving score and success by scenario class on Bench2Drive routes, and the time of one tick.
 
-Run from the project root: ``python benchmarks/expert.py ROUTES [--per-class N] [--workers N] [--out DIR] [--json FILE]``,
-where ROUTES is a folder of Bench2Drive's route files. Routes are driven as users drive, by ``lead benchmark --expert``
+Run from the project root: ``python benchmarks/expert.py ROUTES [--per-class N] [--workers N] [--json FILE]``, where
+ROUTES is a folder of Bench2Drive's route files. Routes are driven as users drive, by ``lead benchmark --expert``
 in the embedded simulator; a run that was interrupted goes on where it stopped. ``--quick`` only measures the tick.
 """
 

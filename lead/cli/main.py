@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "webapp": ("lead.cli.webapp", "Show results, videos and infractions in a browser."),
     "routes": ("lead.cli.routes", "Check route files, and download the public ones."),
     "dataset": ("lead.cli.dataset", "Look into recorded routes, check, draw, pack and unpack them."),
+    "cache": ("lead.cli.cache", "Prepare data sets for training, and check what was prepared."),
+    "train": ("lead.cli.train", "Train a network; stop and resume at any time."),
     "download": ("lead.cli.download", "Download published checkpoints and data sets."),
     "export-onnx": ("lead.cli.export_onnx", "Write a model of a checkpoint as an ONNX file."),
     "demo": ("lead.cli.demo", "Drive one of our own routes in a CARLA town and show score and video."),

@@ -1,12 +1,12 @@
 """The quirks of the public code that published weights were trained with, in one place.
 
 Weights learn whatever their inputs do, right or wrong. A published checkpoint therefore needs :data:`PUBLISHED`; a new
-training starts from :data:`CORRECTED` and stores what it used with its checkpoint.
+training starts from :data:`TRAINED` and stores what it used with its checkpoint.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Legacy:
         gps_reference_extra_factor: The reference of the GNSS fixes has a latitude as an extra factor of x.
         smoother_control_lag: While its history is not full, the smoother pairs every state with the control before it.
         depth_labels_floored: Training compares depths with whole metres.
+        phantom_target: Fillers of the list of boxes become a box of size 0 in the first cell of the box targets.
+        door_in_ego_frame: In labels, an open door moves a car's box along the ego's y axis, away from the door's side.
         radar_near_repeats: How many more times radar points nearer than 32 m are put into the LiDAR cloud.
     """
 
@@ -30,6 +32,8 @@ class Legacy:
     gps_reference_extra_factor: bool = True
     smoother_control_lag: bool = True
     depth_labels_floored: bool = True
+    phantom_target: bool = True
+    door_in_ego_frame: bool = True
     radar_near_repeats: int = 5
 
 
@@ -41,4 +45,8 @@ CORRECTED = Legacy(
     gps_reference_extra_factor=False,
     smoother_control_lag=False,
     depth_labels_floored=False,
+    phantom_target=False,
+    door_in_ego_frame=False,
 )
+TRAINED = replace(CORRECTED, ego_removal_strips=True, lidar_alignment_rotates_offset=True)
+"""What a new training starts from: recorded clouds, ours and the published ones, were cleaned and aligned like this."""

@@ -37,6 +37,10 @@ class PublishedConfig:
         use_planning_decoder: There is a planner.
         use_tfv5_planning_decoder: It is the one of TransFuser V5.
         transfuser_token_dim: Width of the planner's tokens.
+        n_layer: Transformer blocks per fusion.
+        radar_token_dim: Width of the radar head's tokens.
+        radar_tf_dim_ff: Hidden width of the radar head.
+        transfuser_feed_forward: Hidden width of the planner's feed-forward layers; no published key.
         use_navsim_data: Trained on NAVSIM.
         use_carla_data: Trained on CARLA.
         use_mixed_precision_training: Trained, and therefore run on GPUs, in bfloat16.
@@ -61,6 +65,10 @@ class PublishedConfig:
     use_planning_decoder: bool = False
     use_tfv5_planning_decoder: bool = False
     transfuser_token_dim: int = 256
+    n_layer: int = 2
+    radar_token_dim: int = 256
+    radar_tf_dim_ff: int = 1024
+    transfuser_feed_forward: int = 2048
     use_navsim_data: bool = False
     use_carla_data: bool = True
     use_mixed_precision_training: bool = True

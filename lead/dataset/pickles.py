@@ -49,14 +49,47 @@ def dump(content: Any) -> bytes:
     return stream.getvalue()
 
 
-def load(data: bytes) -> Any:
+class Foreign:
+    """Stands in for an object of a program that is not ours: keeps what the pickle says of it, and does nothing.
+
+    Attributes:
+        origin: Module and name of the class.
+        args: What it was made with.
+        state: Its attributes, or whatever else it stored.
+    """
+
+    origin = ""
+    args: tuple[Any, ...] = ()
+    state: Any = None
+
+    def __new__(cls, *args: Any) -> Foreign:
+        """Keep the arguments."""
+        made = super().__new__(cls)
+        made.args = args
+        return made
+
+    def __init__(self, *args: Any) -> None:
+        """Take any arguments."""
+
+    def __setstate__(self, state: Any) -> None:
+        """Keep the state."""
+        # Classes with slots store a pair, of which only the second has something.
+        self.state = state[1] if isinstance(state, tuple) and len(state) == 2 and state[0] is None else state
+
+
+def load(data: bytes, foreign_package: str | None = None) -> Any:
     """Unpickle arrays and plain values.
+
+    Args:
+        data: The pickle.
+        foreign_package: Objects of this package's classes become :class:`Foreign`; None to refuse all objects.
 
     Raises:
         DatasetError: If the data are damaged or name anything else.
     """
     try:
         unpickler = _Unpickler(io.BytesIO(data))
+        unpickler.foreign_package = foreign_package
         content = unpickler.load()
         return _without_stand_ins(content, set()) if unpickler.has_stand_ins else content
     except DatasetError:
@@ -74,8 +107,13 @@ def dump_xz(content: Any) -> bytes:
     return lzma.compress(dump(content), format=lzma.FORMAT_XZ, filters=XZ_FILTERS)
 
 
-def load_xz(data: bytes) -> Any:
+def load_xz(data: bytes, foreign_package: str | None = None, max_bytes: int = MAX_BYTES) -> Any:
     """Read what :func:`dump_xz` or the published recorder wrote.
+
+    Args:
+        data: The file.
+        foreign_package: As that of :func:`load`.
+        max_bytes: What is larger is not unpacked.
 
     Raises:
         DatasetError: If the data are cut off, damaged, implausibly large, or name anything but arrays and plain
@@ -85,14 +123,14 @@ def load_xz(data: bytes) -> Any:
         raise DatasetError("the file is no xz stream")
     decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_BYTES)
     try:
-        plain = decompressor.decompress(data, MAX_BYTES)
+        plain = decompressor.decompress(data, max_bytes)
     except lzma.LZMAError as error:
         raise DatasetError(f"the xz stream is damaged ({error})") from error
     if not decompressor.eof:
         raise DatasetError(
             "the xz stream is cut off" if decompressor.needs_input else "the record is implausibly large"
         )
-    return load(plain)
+    return load(plain, foreign_package)
 
 
 class _Pickler(pickle.Pickler):
@@ -119,9 +157,11 @@ class _Unpickler(pickle.Unpickler):
 
     Attributes:
         has_stand_ins: Whether arrays are to be put in the places of stand-ins.
+        foreign_package: Package whose classes are replaced by :class:`Foreign`.
     """
 
     has_stand_ins = False
+    foreign_package: str | None = None
 
     def find_class(self, module: str, name: str) -> Any:
         """Return what a name stands for.
@@ -135,6 +175,11 @@ class _Unpickler(pickle.Unpickler):
             return OrderedDict
         if (module, name) == ("_codecs", "encode"):
             return _encode_latin1
+        if self.foreign_package is not None:
+            if module.partition(".")[0] == self.foreign_package:
+                return type("Foreign", (Foreign,), {"origin": f"{module}.{name}"})
+            if (module, name) in _RECONSTRUCTORS:
+                return _RECONSTRUCTORS[module, name]
         if module in _NUMPY_HOMES:
             self.has_stand_ins |= name == "_reconstruct"
             if name in _NUMPY_MAKERS:
@@ -174,11 +219,16 @@ def _without_stand_ins(content: Any, seen: set[int]) -> Any:
     """Put arrays in the places of stand-ins, in place where that can be done."""
     if isinstance(content, _PendingArray):
         return content.array
+    if isinstance(content, Foreign) and id(content) not in seen:
+        seen.add(id(content))
+        content.state = _without_stand_ins(content.state, seen)
+        content.args = _without_stand_ins(content.args, seen)
+        return content
     if isinstance(content, dict | list) and id(content) not in seen:
         seen.add(id(content))
         places = list(content.items() if isinstance(content, dict) else enumerate(content))
         for place, value in places:
-            if isinstance(value, _PendingArray | dict | list | tuple):
+            if isinstance(value, _PendingArray | Foreign | dict | list | tuple):
                 content[place] = _without_stand_ins(value, seen)
     elif isinstance(content, tuple):
         return tuple(_without_stand_ins(value, seen) for value in content)
@@ -213,4 +263,19 @@ _NUMPY_MAKERS: dict[str, Callable[..., Any]] = {
     "_reconstruct": lambda _kind, _shape, _code: _PendingArray(),
     "_frombuffer": _from_buffer,
     "scalar": _make_scalar,
+}
+
+
+def _reconstruct_foreign(kind: Any, *_: Any) -> Any:
+    """Make an object as protocols before the second do."""
+    if not (isinstance(kind, type) and issubclass(kind, Foreign)):
+        raise DatasetError("the pickle makes an object in a way that recorded data never do; it was not read")
+    return kind()
+
+
+_RECONSTRUCTORS: dict[tuple[str, str], Any] = {
+    ("copyreg", "_reconstructor"): _reconstruct_foreign,
+    ("copy_reg", "_reconstructor"): _reconstruct_foreign,
+    ("builtins", "object"): Foreign,
+    ("__builtin__", "object"): Foreign,
 }

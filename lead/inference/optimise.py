@@ -14,13 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from lead.models.transfuser.fusion import HEADS, FusionTransformer, SelfAttention
+from lead.models.transfuser.fusion import HEAD_MULTIPLE, HEADS, FusionTransformer, SelfAttention
 from lead.models.transfuser.network import Transfuser
 from lead.models.transfuser.planner import ContextEncoder, PlanningDecoder
 from lead.models.transfuser.radar_head import RadarDetector
-
-HEAD_MULTIPLE = 8
-"""Fast attention kernels want head sizes that are multiples of this."""
 
 
 class FusedAttention(nn.Module):

@@ -16,7 +16,9 @@ from lead.config.legacy import PUBLISHED, Legacy
 from lead.errors import LeadError
 from lead.sensing.rigs import CARLA_3_CAMERAS, CARLA_6_CAMERAS, NAVSIM_4_CAMERAS, SensorRig
 
-ENCODERS = ("resnet34", "regnety_032")
+ENCODERS: Mapping[str, int] = MappingProxyType({"resnet34": 512, "regnety_032": 1512, "regnety_002": 368})
+"""Known encoders and the channels of their last stage, by which weights are recognised; the last one is not published
+with weights but small."""
 TICKS_PER_S = 20.0
 
 
@@ -126,6 +128,33 @@ CARLA_360 = replace(CARLA, rig=CARLA_6_CAMERAS)
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Sizes within the network that all published variants share; small networks have smaller ones.
+
+    Attributes:
+        fusion_blocks: Transformer blocks per fusion.
+        radar_width: Width of the radar head's tokens.
+        radar_hidden: Hidden width of its small networks and feed-forward layers.
+        planner_feed_forward: Hidden width of the planner's feed-forward layers.
+    """
+
+    fusion_blocks: int = 2
+    radar_width: int = 256
+    radar_hidden: int = 1024
+    planner_feed_forward: int = 2048
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        if min(self.fusion_blocks, self.radar_width, self.radar_hidden, self.planner_feed_forward) < 1:
+            raise ArchitectureError(f"sizes within the network must be positive, not {self}")
+        if self.radar_width % 8:
+            raise ArchitectureError(f"the radar head's width must be a multiple of 8, not {self.radar_width}")
+
+
+PUBLISHED_SIZES = Sizes()
+
+
+@dataclass(frozen=True)
 class Architecture:
     """A network.
 
@@ -139,6 +168,7 @@ class Architecture:
         plans_with_radar: The planner gets the radar head's tokens.
         planner: The planner.
         token_dim: Width of the planner's tokens.
+        sizes: Sizes that published networks share.
         legacy: Quirks of published weights.
     """
 
@@ -151,6 +181,7 @@ class Architecture:
     plans_with_radar: bool = True
     planner: Planner = Planner.DECODER
     token_dim: int = 256
+    sizes: Sizes = PUBLISHED_SIZES
     legacy: Legacy = PUBLISHED
 
     def __post_init__(self) -> None:
@@ -186,6 +217,11 @@ class Architecture:
         rows, columns = self.domain.rig.bev.shape
         return rows // 32, columns // 32
 
+
+COMPACT = Architecture(
+    image_encoder="regnety_002", lidar_encoder="regnety_002", token_dim=128, sizes=Sizes(1, 128, 256, 512)
+)
+"""A network of 12 million parameters with the published inputs and outputs, small enough to be handed round."""
 
 _RESNET = Architecture()
 _NAVSIM = Architecture(NAVSIM, lidar_input=LidarInput.RAMP, detects_radar=False, plans_with_radar=False)

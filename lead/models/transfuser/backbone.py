@@ -9,19 +9,13 @@ from torch.nn import functional
 from lead.models.transfuser.architecture import Architecture, LidarInput
 from lead.models.transfuser.fusion import FusionTransformer
 from lead.models.transfuser.timm_encoders import make_encoder, stage_channels, stages
+from lead.models.transfuser.upsampling import resize
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
 BEV_CHANNELS = 64
 COARSE_UPSAMPLING = 2
 DENSE_STRIDE = 4
-
-
-def resize(x: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Resize a map bilinearly, pixel centres at half integers; a map of that shape is returned as it is."""
-    if tuple(x.shape[-2:]) == shape:
-        return x
-    return functional.interpolate(x, size=shape, mode="bilinear", align_corners=False)
 
 
 class TransfuserBackbone(nn.Module):
@@ -53,7 +47,9 @@ class TransfuserBackbone(nn.Module):
         self.lidar_channel_to_img = nn.ModuleList(nn.Conv2d(lidar, image, 1) for image, lidar in pairs)
         self.img_channel_to_lidar = nn.ModuleList(nn.Conv2d(image, lidar, 1) for image, lidar in pairs)
         tokens = _cells(self.image_anchors) + _cells(self.bev_anchors)
-        self.transformers = nn.ModuleList(FusionTransformer(image, tokens) for image in image_channels)
+        self.transformers = nn.ModuleList(
+            FusionTransformer(image, tokens, architecture.sizes.fusion_blocks) for image in image_channels
+        )
         self.up_conv5 = nn.Conv2d(BEV_CHANNELS, BEV_CHANNELS, 3, padding=1)
         self.up_conv4 = nn.Conv2d(BEV_CHANNELS, BEV_CHANNELS, 3, padding=1)
         self.c5_conv = nn.Conv2d(lidar_channels[-1], BEV_CHANNELS, 1)
@@ -108,7 +104,7 @@ class TransfuserBackbone(nn.Module):
     def top_down(self, coarse_bev: Tensor) -> Tensor:
         """Upsample the coarse map for the dense heads: (B, 64, rows / 4, columns / 4)."""
         x = functional.relu(self.c5_conv(coarse_bev))
-        x = functional.interpolate(x, scale_factor=COARSE_UPSAMPLING, mode="bilinear", align_corners=False)
+        x = resize(x, (COARSE_UPSAMPLING * x.shape[2], COARSE_UPSAMPLING * x.shape[3]))
         x = functional.relu(self.up_conv5(x))
         return functional.relu(self.up_conv4(resize(x, self.dense_shape)))
 

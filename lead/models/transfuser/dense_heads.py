@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from lead.errors import LeadError
-from lead.models.transfuser.backbone import BEV_CHANNELS, resize
+from lead.models.transfuser.backbone import BEV_CHANNELS
+from lead.models.transfuser.upsampling import resize
 
 FIRST_UPSAMPLING, SECOND_UPSAMPLING = 8, 4
 TOLERATED_RESIZE = 0.1
@@ -50,9 +50,9 @@ class PerspectiveHead(nn.Module):
             HeadShapeError: If the upsampled map is not about as large as the image.
         """
         x = self.deconv1(coarse_image)
-        x = functional.interpolate(x, scale_factor=FIRST_UPSAMPLING, mode="bilinear", align_corners=False)
+        x = resize(x, (FIRST_UPSAMPLING * x.shape[2], FIRST_UPSAMPLING * x.shape[3]))
         x = self.deconv2(x)
-        x = functional.interpolate(x, scale_factor=SECOND_UPSAMPLING, mode="bilinear", align_corners=False)
+        x = resize(x, (SECOND_UPSAMPLING * x.shape[2], SECOND_UPSAMPLING * x.shape[3]))
         out: Tensor = self.deconv3(x)
         for size, wanted in zip(out.shape[-2:], self.image_shape, strict=True):
             if abs(size - wanted) > TOLERATED_RESIZE * wanted:

@@ -15,12 +15,14 @@ from lead.config.legacy import PUBLISHED, Legacy
 from lead.config.published import PublishedConfig
 from lead.models.transfuser.architecture import (
     CARLA,
+    ENCODERS,
     NAVSIM,
     Architecture,
     ArchitectureError,
     Domain,
     LidarInput,
     Planner,
+    Sizes,
 )
 from lead.sensing.rigs import RIGS
 
@@ -28,6 +30,7 @@ LOG = logging.getLogger(__name__)
 
 Shapes = Mapping[str, tuple[int, ...]]
 _POSITIONS = "backbone.transformers.0.pos_emb"
+_DENSE_START = "backbone.c5_conv.weight"
 _QUERY = "planning_decoder.query"
 _BEV_ADAPTER = "planning_decoder.planning_context_encoder"
 
@@ -55,6 +58,12 @@ def architecture_of_config(config: PublishedConfig) -> Architecture:
         plans_with_radar=detects_radar and config.use_radar_detection and planner is Planner.DECODER,
         planner=planner,
         token_dim=config.transfuser_token_dim,
+        sizes=Sizes(
+            fusion_blocks=config.n_layer,
+            radar_width=config.radar_token_dim,
+            radar_hidden=config.radar_tf_dim_ff,
+            planner_feed_forward=config.transfuser_feed_forward,
+        ),
         legacy=_legacy(config),
     )
 
@@ -91,7 +100,7 @@ def architecture_of_checkpoint(shapes: Shapes, config: PublishedConfig, name: st
     domain = NAVSIM if any("_navsim." in key for key in shapes) else described.domain
     found = {
         "domain": domain.name,
-        "encoder": "regnety_032" if "backbone.image_encoder.stem.conv.weight" in shapes else "resnet34",
+        "encoder": _encoder(shapes),
         "LiDAR input": _lidar_input(shapes).value,
         "radar head": "radar_detector.q" in shapes,
         "radar tokens in the planner": f"{_BEV_ADAPTER}.radar_encoder.weight" in shapes,
@@ -118,6 +127,13 @@ def architecture_of_checkpoint(shapes: Shapes, config: PublishedConfig, name: st
     if width != described.token_dim:
         LOG.info("%s has tokens of width %d, not %d as config.json says", name, width, described.token_dim)
     return dataclasses.replace(described, token_dim=width)
+
+
+def _encoder(shapes: Shapes) -> str:
+    """Recognise the encoder by the channels of its last stage, which the dense bird's-eye-view heads start from."""
+    channels = shapes.get(_DENSE_START, (0, 0))[1]
+    names = [name for name, last in ENCODERS.items() if last == channels]
+    return names[0] if names else f"one of {channels} channels"
 
 
 def _lidar_input(shapes: Shapes) -> LidarInput:

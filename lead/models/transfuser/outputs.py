@@ -63,7 +63,7 @@ class TransfuserOutput:
         depth_m: (B, H, W).
         bev_semantic_logits: (B, classes, rows, columns).
         boxes: Maps of the box head.
-        radar_features: (B, 20, 256).
+        radar_features: (B, 20, width of the radar head).
         radar_detections: (B, 20, 4) x, y, speed in m/s, logit of being valid.
     """
 

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from lead.models.transfuser.architecture import Architecture, Planner
 from lead.models.transfuser.positions import grid_code, point_code
 from lead.models.transfuser.radar_head import QUERIES as RADAR_QUERIES
-from lead.models.transfuser.radar_head import WIDTH as RADAR_WIDTH
 
-HEADS, LAYERS, FEED_FORWARD, DROPOUT = 8, 6, 2048, 0.1
+HEADS, LAYERS, DROPOUT = 8, 6, 0.1
 TARGET_POINT_SCALE_M = (200.0, 50.0)
 TARGET_POINTS = ("target_point", "target_point_previous", "target_point_next")
 """In the order of their tokens."""
@@ -55,7 +54,7 @@ class ContextEncoder(nn.Module):
         if self.has_target_points:
             self.tp_encoder = nn.Linear(2, width)
         if self.has_radar:
-            self.radar_encoder = nn.Linear(RADAR_WIDTH, width)
+            self.radar_encoder = nn.Linear(architecture.sizes.radar_width, width)
         self.dimension_adapter = nn.Conv2d(bev_channels, width, 1)
         self.register_buffer("bev_code", grid_code(*architecture.bev_anchors, width)[None], persistent=False)
         self.register_buffer("target_point_scale_m", torch.tensor(TARGET_POINT_SCALE_M), persistent=False)
@@ -105,7 +104,8 @@ class PlanningDecoder(nn.Module):
         self.query = nn.Parameter(torch.rand(1, queries, width))
         self.planning_context_encoder = ContextEncoder(architecture, bev_channels)
         # ReLU: the published layers were given a GELU module, which PyTorch's copies of a decoder layer lose.
-        layer = nn.TransformerDecoderLayer(width, HEADS, FEED_FORWARD, DROPOUT, "relu", batch_first=True)
+        hidden = architecture.sizes.planner_feed_forward
+        layer = nn.TransformerDecoderLayer(width, HEADS, hidden, DROPOUT, "relu", batch_first=True)
         self.transformer_decoder = nn.TransformerDecoder(layer, LAYERS, nn.LayerNorm(width))
         self._make_heads(architecture)
         self.register_buffer("speed_bins_mps", torch.tensor(domain.speed_bins_mps), persistent=False)

@@ -9,8 +9,6 @@ from torch.nn import functional
 from lead.models.transfuser.architecture import Architecture
 from lead.models.transfuser.positions import point_code
 
-WIDTH = 256
-HIDDEN = 1024
 HEADS, LAYERS, DROPOUT = 8, 4, 0.1
 QUERIES = 20
 
@@ -26,22 +24,24 @@ class RadarDetector(nn.Module):
         """Create the head over a coarse map of some channels."""
         super().__init__()
         domain = architecture.domain
+        width, hidden = architecture.sizes.radar_width, architecture.sizes.radar_hidden
+        self.width = width
         self.window, self.max_speed_mps = domain.rig.bev, domain.max_speed_mps
         self.sensors = len(domain.rig.radars)
         self.is_sampling_transposed = architecture.legacy.radar_sampling_transposed
         rows, columns = architecture.bev_anchors
-        self.bev_pos_embed = nn.Parameter(torch.zeros(1, rows * columns, WIDTH))
-        self.ego_vel_pos_embed = nn.Parameter(torch.zeros(1, 1, WIDTH))
-        self.q = nn.Parameter(nn.init.xavier_uniform_(torch.empty(1, QUERIES, WIDTH)))
-        self.bev_proj = nn.Conv2d(bev_channels, WIDTH, 1)
-        self.ego_vel_proj = nn.Linear(1, WIDTH)
+        self.bev_pos_embed = nn.Parameter(torch.zeros(1, rows * columns, width))
+        self.ego_vel_pos_embed = nn.Parameter(torch.zeros(1, 1, width))
+        self.q = nn.Parameter(nn.init.xavier_uniform_(torch.empty(1, QUERIES, width)))
+        self.bev_proj = nn.Conv2d(bev_channels, width, 1)
+        self.ego_vel_proj = nn.Linear(1, width)
         self.radar_point_tokenizer = nn.Sequential(
-            nn.Linear(WIDTH + 1 + self.sensors, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, WIDTH)
+            nn.Linear(width + 1 + self.sensors, hidden), nn.ReLU(), nn.Linear(hidden, width)
         )
-        layer = nn.TransformerDecoderLayer(WIDTH, HEADS, HIDDEN, DROPOUT, "relu", batch_first=True)
-        self.tf = nn.TransformerDecoder(layer, LAYERS, nn.LayerNorm(WIDTH))
-        self.state_decoder = nn.Sequential(nn.Linear(WIDTH, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 3))
-        self.label_decoder = nn.Linear(WIDTH, 1)
+        layer = nn.TransformerDecoderLayer(width, HEADS, hidden, DROPOUT, "relu", batch_first=True)
+        self.tf = nn.TransformerDecoder(layer, LAYERS, nn.LayerNorm(width))
+        self.state_decoder = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, 3))
+        self.label_decoder = nn.Linear(width, 1)
 
     def unit_square(self, points_ego: Tensor) -> Tensor:
         """Map points (..., 2) of the window to x and y from 0 to 1, float32."""
@@ -59,7 +59,7 @@ class RadarDetector(nn.Module):
             speed_mps: (B,) own speed.
 
         Returns:
-            Features (B, 20, 256) and detections (B, 20, 4): x, y, speed in m/s, logit of being valid.
+            Features (B, 20, width) and detections (B, 20, 4): x, y, speed in m/s, logit of being valid.
         """
         bev = self.bev_proj(coarse_bev)
         unit = self.unit_square(radar[..., :2])
@@ -87,7 +87,7 @@ class RadarDetector(nn.Module):
         tokens: Tensor = self.radar_point_tokenizer(
             torch.cat((sampled, velocity.to(sampled.dtype), sensor.to(sampled.dtype)), dim=-1)
         )
-        return tokens + point_code(unit, WIDTH).to(tokens.dtype)
+        return tokens + point_code(unit, self.width).to(tokens.dtype)
 
     def _detections(self, features: Tensor) -> Tensor:
         window = self.window

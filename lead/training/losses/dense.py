@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lead.sensing.rigs import BevWindow
+
 IGNORED = -1
+ALL_ROUND_CAMERAS = 3
+"""With so many cameras nothing of the bird's-eye view is left out."""
+_VIEW_DEG, _MARGIN_DEG = 60.0, 5.0
 
 
 def semantic_loss(logits: Tensor, classes: Tensor) -> Tensor:
@@ -20,6 +28,27 @@ def semantic_loss(logits: Tensor, classes: Tensor) -> Tensor:
     """
     per_pixel = functional.cross_entropy(logits.float(), classes.long(), ignore_index=IGNORED, reduction="none")
     return per_pixel.flatten(1).mean(1)
+
+
+def visible_classes(classes: Tensor, window: BevWindow, cameras: int) -> Tensor:
+    """Let a network with few cameras ignore what they cannot see.
+
+    Args:
+        classes: (B, rows, columns) labels of the bird's-eye view.
+        window: Their place on the ground.
+        cameras: Number of cameras, each with 60 degrees of view and the first ones ahead.
+
+    Returns:
+        The labels, int64, with -1 outside the fan ahead of the ego that the cameras see, as published.
+    """
+    if cameras >= ALL_ROUND_CAMERAS:
+        return classes.long()
+    rows, columns = classes.shape[-2:]
+    x = (torch.arange(columns, device=classes.device) + 0.5) / window.pixels_per_m + window.min_x_m
+    y = (torch.arange(rows, device=classes.device) + 0.5) / window.pixels_per_m + window.min_y_m
+    half_fan_rad = math.radians(cameras * _VIEW_DEG + _MARGIN_DEG) / 2.0
+    is_visible = torch.atan2(y[:, None], x[None]).abs() <= half_fan_rad
+    return torch.where(is_visible, classes.long(), IGNORED)
 
 
 def depth_loss(depth_m: Tensor, label_m: Tensor, *, floored: bool) -> Tensor:

@@ -31,6 +31,16 @@ def target_speed_loss(logits: Tensor, speed_mps: Tensor, brake: Tensor, bins_mps
     return functional.cross_entropy(logits.float(), two_hot(speed_mps, brake, bins_mps))
 
 
+def check_speeds(speed_mps: Tensor, brake: Tensor) -> None:
+    """Refuse speeds that have no label.
+
+    Raises:
+        ValueError: If the speed of a sample that does not brake is negative or no number.
+    """
+    if not bool((torch.where(brake.bool(), 0.0, speed_mps.float()) >= 0.0).all()):
+        raise ValueError("target speeds must be numbers of at least 0")
+
+
 def two_hot(speed_mps: Tensor, brake: Tensor, bins_mps: Sequence[float]) -> Tensor:
     """Share each speed between the two bins around it.
 
@@ -43,13 +53,14 @@ def two_hot(speed_mps: Tensor, brake: Tensor, bins_mps: Sequence[float]) -> Tens
         (B, bins) float32; rows sum to 1.
 
     Raises:
-        ValueError: If a speed is negative or no number.
+        ValueError: If a speed is negative or no number; looked at on the CPU only, since a GPU would have to be waited
+            for (see :func:`check_speeds`).
     """
+    if speed_mps.device.type == "cpu" and not torch.compiler.is_compiling():
+        check_speeds(speed_mps, brake)
     bins = torch.tensor(bins_mps, dtype=torch.float32, device=speed_mps.device)
     speed = torch.where(brake.bool(), 0.0, speed_mps.float())
-    if not bool((speed >= 0.0).all()):
-        raise ValueError("target speeds must be numbers of at least 0")
-    speed = speed.clamp(max=float(bins[-1]))
+    speed = speed.clamp(max=bins_mps[-1])
     upper = torch.searchsorted(bins, speed, right=True).clamp(max=len(bins) - 1)
     lower = upper - 1
     share = (speed - bins[lower]) / (bins[upper] - bins[lower])

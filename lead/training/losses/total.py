@@ -9,9 +9,9 @@ from torch import Tensor
 from lead.models.transfuser.architecture import Architecture, LidarInput, Planner
 from lead.models.transfuser.outputs import TransfuserOutput
 from lead.training.losses.boxes import box_losses
-from lead.training.losses.dense import depth_loss, semantic_loss
+from lead.training.losses.dense import depth_loss, semantic_loss, visible_classes
 from lead.training.losses.planning import path_loss, target_speed_loss, waypoint_loss
-from lead.training.losses.radar import radar_loss
+from lead.training.losses.radar import RadarMatching
 
 DEPTH_WEIGHT = 1e-5
 BOX_LOSSES = tuple(
@@ -62,6 +62,20 @@ def compute_losses(
         Scalars by name, float32, not weighted.
     """
     prefix = label_prefix(architecture)
+    # The matching goes first: the host solves it while a GPU computes the other losses.
+    matching = None
+    if out.radar_detections is not None:
+        matching = RadarMatching(out.radar_detections, labels["radar_detections"])
+    losses = dense_losses(out, labels, architecture)
+    losses.update(planning_losses(out, labels, architecture))
+    if matching is not None:
+        losses[f"{prefix}radar_loss"] = matching.loss().mean()
+    return losses
+
+
+def dense_losses(out: TransfuserOutput, labels: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Tensor]:
+    """Compute the losses of images, rasters and boxes; arguments as those of :func:`compute_losses`."""
+    prefix = label_prefix(architecture)
     dense: dict[str, Tensor] = {}
     if out.semantic_logits is not None:
         dense["loss_semantic"] = semantic_loss(out.semantic_logits, labels["semantic"])
@@ -69,19 +83,19 @@ def compute_losses(
         floored = architecture.legacy.depth_labels_floored
         dense["loss_depth"] = depth_loss(out.depth_m, labels["depth"], floored=floored)
     if out.bev_semantic_logits is not None:
-        dense["loss_bev_semantic"] = semantic_loss(out.bev_semantic_logits, labels[f"{prefix}bev_semantic"])
+        domain = architecture.domain
+        cameras = len(domain.rig.used(architecture.used_cameras))
+        visible = visible_classes(labels[f"{prefix}bev_semantic"], domain.rig.bev, cameras)
+        dense["loss_bev_semantic"] = semantic_loss(out.bev_semantic_logits, visible)
     if out.boxes is not None:
         dense.update(box_losses(out.boxes, labels, prefix))
-    if out.radar_detections is not None:
-        dense["radar_loss"] = radar_loss(out.radar_detections, labels["radar_detections"])
-    losses = {f"{prefix}{name}": values.mean() for name, values in dense.items()}
-    losses.update(_planning_losses(out, labels, architecture))
-    return losses
+    return {f"{prefix}{name}": values.mean() for name, values in dense.items()}
 
 
-def _planning_losses(
+def planning_losses(
     out: TransfuserOutput, labels: Mapping[str, Tensor], architecture: Architecture
 ) -> dict[str, Tensor]:
+    """Compute the losses of the planner; arguments as those of :func:`compute_losses`."""
     losses: dict[str, Tensor] = {}
     if out.waypoints_ego is not None:
         losses["loss_spatio_temporal_waypoints"] = waypoint_loss(

@@ -1,0 +1,111 @@
+"""Recipes: named sets of settings, each a function that returns them, to be built upon with a word or two.
+
+``recipe=tfv6_regnety use_planning_decoder=true`` is the large network with its planner. A recipe says nothing of the
+stage: without ``use_planning_decoder=true`` it is pre-training, with it post-training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+Values = dict[str, Any]
+
+
+def tfv6_resnet34() -> Values:
+    """The published ResNet34 network: the defaults."""
+    return _encoders("resnet34")
+
+
+def tfv6_regnety() -> Values:
+    """The full TransFuser V6."""
+    return _encoders("regnety_032")
+
+
+def tfv6_4cameras() -> Values:
+    """With a rear camera, on data of the six-camera vehicle."""
+    return {
+        **tfv6_resnet34(),
+        "carla_root": "data/carla_leaderboard2_360",
+        "used_cameras": [True, True, True, False, True, False],
+    }
+
+
+def noradar() -> Values:
+    """ResNet34 without radar."""
+    return {**tfv6_resnet34(), "use_radars": False, "radar_detection": False, "use_radar_detection": False}
+
+
+def visiononly() -> Values:
+    """Cameras alone: no LiDAR, no radar."""
+    return {**noradar(), "LTF": True}
+
+
+def town13heldout() -> Values:
+    """ResNet34 that never sees Town13."""
+    return {**tfv6_resnet34(), "hold_out_town13_routes": True}
+
+
+def navsim_ltfv6() -> Values:
+    """Cameras alone, on NAVSIM."""
+    return {**visiononly(), "use_carla_data": False, "use_navsim_data": True}
+
+
+def tfv6_compact() -> Values:
+    """A network of 12 million parameters with the published inputs and outputs."""
+    return {
+        **_encoders("regnety_002"),
+        "transfuser_token_dim": 128,
+        "n_layer": 1,
+        "radar_token_dim": 128,
+        "radar_tf_dim_ff": 256,
+        "transfuser_feed_forward": 512,
+    }
+
+
+def debug() -> Values:
+    """Learn a few dozen frames by heart on a CPU in minutes, to see that everything fits together."""
+    return {
+        **tfv6_compact(),
+        "used_cameras": [False, True, False],
+        "use_planning_decoder": True,
+        "pretrained_encoder": False,
+        "use_sensor_perburtation": False,
+        "use_color_aug": False,
+        "dropout": 0.0,
+        "batch_size": 4,
+        "epochs": 15,
+        "lr": 1e-3,
+        "warm_up_steps": 10,
+        "use_cosine_annealing_with_restarts": False,
+        "validation_fraction": 0.0,
+        "skip_first": 1,
+        "skip_last": 1,
+        "log_scalars_frequency": 4,
+        "log_images_frequency": 50,
+        "checkpoint_every_steps": 0,
+    }
+
+
+def _encoders(name: str) -> Values:
+    return {"image_architecture": name, "lidar_architecture": name}
+
+
+RECIPES: Mapping[str, Callable[[], Values]] = MappingProxyType(
+    {
+        recipe.__name__: recipe
+        for recipe in (
+            debug,
+            tfv6_resnet34,
+            tfv6_regnety,
+            tfv6_4cameras,
+            noradar,
+            visiononly,
+            town13heldout,
+            navsim_ltfv6,
+            tfv6_compact,
+        )
+    }
+)
+"""All recipes by name."""

@@ -1,0 +1,1 @@
+"""Samples prepared for training: one file per route, built once and read many times."""

@@ -1,0 +1,1 @@
+"""Labels of the networks as pure functions of what a route stores, corrected by default."""

@@ -1,0 +1,1 @@
+"""From samples to batches: which samples an epoch has, in which order, and the processes that load them."""

@@ -1,0 +1,88 @@
+"""Coarser classes for simulated samples that are mixed with real ones: only what also real labels can tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lead.dataset.class_map import SemanticClass
+from lead.dataset.labels.classes import BevClass, BoxClass
+from lead.dataset.loading.source import Sample, SampleSource
+
+TWIN_SHARE, AUGMENTATION = 0.8, 0.1
+"""How often the twin rig's view is taken, and each colour operator applied, in trainings that mix."""
+SEMANTIC_MERGES: Mapping[int, int] = {SemanticClass.SPECIAL_VEHICLE: SemanticClass.VEHICLE}
+BEV_MERGES: Mapping[int, int] = {
+    BevClass.STOP_SIGN: BevClass.UNLABELED,
+    BevClass.PARKING: BevClass.VEHICLE,
+    BevClass.SPECIAL: BevClass.VEHICLE,
+    BevClass.RED_FAR: BevClass.RED,
+    # Obstacles are not painted; what they stand on is road.
+    BevClass.OBSTACLE: BevClass.ROAD,
+}
+BOX_MERGES: Mapping[int, int] = {BoxClass.SPECIAL: BoxClass.VEHICLE, BoxClass.PARKING: BoxClass.VEHICLE}
+_CLASS_COLUMN = 7
+
+
+def _table(merges: Mapping[int, int]) -> NDArray[np.uint8]:
+    table = np.arange(256, dtype=np.uint8)
+    table[list(merges)] = list(merges.values())
+    table.setflags(write=False)
+    return table
+
+
+_SEMANTIC, _BEV, _BOX = (_table(merges) for merges in (SEMANTIC_MERGES, BEV_MERGES, BOX_MERGES))
+
+
+class SimToRealSamples:
+    """The samples of a simulated source with merged classes; see :class:`lead.dataset.loading.source.SampleSource`."""
+
+    def __init__(self, source: SampleSource) -> None:
+        """Keep the source, which has CARLA's classes."""
+        self.name = source.name
+        self._source = source
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self._source)
+
+    def tags(self, index: int) -> str:
+        """Name route and frame of a sample."""
+        return self._source.tags(index)
+
+    def load(self, index: int, rng: np.random.Generator) -> Sample:
+        """Make a sample; as the source does, with other classes.
+
+        Raises:
+            SampleError: If the sample cannot be learnt from.
+        """
+        return merge_classes(self._source.load(index, rng))
+
+
+def merge_classes(sample: Sample) -> Sample:
+    """Merge the classes of a sample's labels; the arrays keep their shapes, the merged classes are empty.
+
+    Args:
+        sample: Labels by published name; those that are missing are left out.
+
+    Returns:
+        A new dict that shares the arrays that do not change.
+    """
+    merged = dict(sample)
+    for name, table in (("semantic", _SEMANTIC), ("bev_semantic", _BEV)):
+        if name in sample:
+            merged[name] = table[sample[name]]
+    if "center_net_heatmap" in sample:
+        heatmap = np.array(sample["center_net_heatmap"], np.float32)
+        for source, target in BOX_MERGES.items():
+            np.maximum(heatmap[target], heatmap[source], out=heatmap[target])
+            heatmap[source] = 0.0
+        merged["center_net_heatmap"] = heatmap
+        # Boxes of two classes in one cell have become one.
+        merged["center_net_avg_factor"] = np.array(max(1, int((heatmap == 1.0).sum())), np.int64)
+        boxes = np.array(sample["center_net_bounding_boxes"], np.float32)
+        boxes[:, _CLASS_COLUMN] = _BOX[boxes[:, _CLASS_COLUMN].astype(np.int64)]
+        merged["center_net_bounding_boxes"] = boxes
+    return merged
