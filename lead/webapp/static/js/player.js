@@ -201,7 +201,8 @@ export class Player extends EventTarget {
     media.addEventListener("pause", mine(() => { this.#showPlaying(false); this.#noteTime(); }));
     media.addEventListener("seeked", mine(() => { this.#place(this.#frameHere()); this.#noteTime(); }));
     // At a high speed a browser may leave out the last frames and end on an earlier one.
-    media.addEventListener("ended", mine(() => this.#goTo(this.duration)));
+    // The event may come when somebody has already gone elsewhere.
+    media.addEventListener("ended", mine(() => { if (media.ended) this.#goTo(this.duration); }));
     media.addEventListener("timeupdate", mine(() => {
       if (media !== this.#video || !this.#video.requestVideoFrameCallback) this.#place(this.#frameHere());
     }));
