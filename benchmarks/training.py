@@ -26,6 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lead.models.transfuser.architecture import COMPACT, VARIANTS, Architecture
 from lead.models.transfuser.network import Transfuser, input_shapes
 from lead.training.labels import label_specs
+from lead.training.losses.total import total_loss
 from lead.training.network import LossModule, set_precision, use_fast_layout, widen_groups
 from lead.training.optimisation import Optimiser, OptimiserSettings
 from lead.training.transfer import DeviceBatches
@@ -100,7 +101,7 @@ class Run:
         out = self.module.predict(batch)
         marks.append(Mark(self.device))
         losses = self.module.losses(out, batch)
-        total = sum((self.module.weights[name] * loss for name, loss in losses.items()), start=torch.zeros(()))
+        total = total_loss(losses, self.module.weights)
         marks.append(Mark(self.device))
         total.backward()
         marks.append(Mark(self.device))

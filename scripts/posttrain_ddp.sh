@@ -7,15 +7,7 @@
 #   LOAD_FILE   outputs/local_training/pretrain/model_0030.pth
 set -euo pipefail
 repository="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
-python="${LEAD_PYTHON:-$repository/.venv/bin/python}"
-cd "$repository"
-if [[ -z "${NPROC:-}" ]]; then
-  NPROC="$("$python" -c 'import torch; print(torch.cuda.device_count() or 2)')"
-fi
-export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$(( ($(nproc) + NPROC - 1) / NPROC ))}"
-export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
-export PYTORCH_CUDA_ALLOC_CONF="${PYTORCH_CUDA_ALLOC_CONF:-expandable_segments:True}"
-# A free port of its own, so that two trainings can share a machine.
-exec "$python" -m torch.distributed.run --standalone --nproc-per-node "$NPROC" lead/training/train.py \
-  "logdir=${LOGDIR:-outputs/local_training/posttrain}" \
+# The same processes as in pre-training, with other words.
+export LOGDIR="${LOGDIR:-outputs/local_training/posttrain}"
+exec bash "$repository/scripts/pretrain_ddp.sh" \
   "load_file=${LOAD_FILE:-outputs/local_training/pretrain/model_0030.pth}" use_planning_decoder=true "$@"

@@ -16,6 +16,7 @@ from lead.models.transfuser.network import Transfuser
 from lead.models.transfuser.outputs import TransfuserOutput
 from lead.training.distributed import Ranks
 from lead.training.errors import TrainingError
+from lead.training.losses.total import total_loss
 from lead.training.metrics import MetricSums, quotients
 from lead.training.network import LossModule, set_precision, use_fast_layout, widen_groups
 from lead.training.optimisation import Average, Optimiser, OptimiserSettings, StepOutcome
@@ -147,7 +148,7 @@ class Engine:
             for batch in batches:
                 out = self.module.predict(batch, is_eager=True)
                 losses = self.module.losses(out, batch, is_eager=True)
-                total = sum((self.module.weights[name] * loss for name, loss in losses.items()), start=torch.zeros(()))
+                total = total_loss(losses, self.module.weights)
                 size = float(batch["rgb"].shape[0])
                 sums.add({"loss": (total * size, total.new_tensor(size))})
                 sums.add(quotients(out, batch, self.model.architecture))
