@@ -41,6 +41,10 @@ class PublishedConfig:
         radar_token_dim: Width of the radar head's tokens.
         radar_tf_dim_ff: Hidden width of the radar head.
         transfuser_feed_forward: Hidden width of the planner's feed-forward layers; no published key.
+        deconv_channel_num_0: Channels of the perspective heads' first part.
+        deconv_channel_num_1: Of their second part.
+        deconv_channel_num_2: Of their last part, at the image's size.
+        blind_cameras: The model gets black images; no published key.
         use_navsim_data: Trained on NAVSIM.
         use_carla_data: Trained on CARLA.
         use_mixed_precision_training: Trained, and therefore run on GPUs, in bfloat16.
@@ -69,6 +73,10 @@ class PublishedConfig:
     radar_token_dim: int = 256
     radar_tf_dim_ff: int = 1024
     transfuser_feed_forward: int = 2048
+    deconv_channel_num_0: int = 128
+    deconv_channel_num_1: int = 64
+    deconv_channel_num_2: int = 32
+    blind_cameras: bool = False
     use_navsim_data: bool = False
     use_carla_data: bool = True
     use_mixed_precision_training: bool = True

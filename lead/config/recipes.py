@@ -34,7 +34,7 @@ def tfv6_4cameras() -> Values:
 
 def noradar() -> Values:
     """ResNet34 without radar."""
-    return {**tfv6_resnet34(), "use_radars": False, "radar_detection": False, "use_radar_detection": False}
+    return {**tfv6_resnet34(), **_NO_RADAR}
 
 
 def visiononly() -> Values:
@@ -61,7 +61,25 @@ def tfv6_compact() -> Values:
         "radar_token_dim": 128,
         "radar_tf_dim_ff": 256,
         "transfuser_feed_forward": 512,
+        "deconv_channel_num_0": 64,
+        "deconv_channel_num_1": 32,
+        "deconv_channel_num_2": 16,
     }
+
+
+def tfv6_compact_noradar() -> Values:
+    """The compact network without radar."""
+    return {**tfv6_compact(), **_NO_RADAR}
+
+
+def tfv6_compact_nolidar() -> Values:
+    """The compact network without LiDAR."""
+    return {**tfv6_compact(), "LTF": True}
+
+
+def tfv6_compact_blind() -> Values:
+    """The compact network without any sensor but the speedometer, which follows its route: a baseline."""
+    return {**tfv6_compact_nolidar(), **_NO_RADAR, "blind_cameras": True}
 
 
 def debug() -> Values:
@@ -88,6 +106,9 @@ def debug() -> Values:
     }
 
 
+_NO_RADAR: Values = {"use_radars": False, "radar_detection": False, "use_radar_detection": False}
+
+
 def _encoders(name: str) -> Values:
     return {"image_architecture": name, "lidar_architecture": name}
 
@@ -105,6 +126,9 @@ RECIPES: Mapping[str, Callable[[], Values]] = MappingProxyType(
             town13heldout,
             navsim_ltfv6,
             tfv6_compact,
+            tfv6_compact_noradar,
+            tfv6_compact_nolidar,
+            tfv6_compact_blind,
         )
     }
 )

@@ -83,3 +83,21 @@ def test_bad_batches_are_refused():
         check_batch(SMALL, {**batch, "target_point": torch.zeros(2, 3)})
     with pytest.raises(BatchError, match="different lengths: 1, 2"):
         check_batch(SMALL, {**batch, "speed": torch.zeros(1)})
+
+
+def test_a_blind_network_does_not_look_at_images(model):
+    batch = random_batch()
+    darker = batch | {"rgb": batch["rgb"] * 0.5}
+    blind = small_network(architecture=dataclasses.replace(SMALL, is_blind=True))
+    with torch.no_grad():
+        seeing = [model(inputs).path_ego for inputs in (batch, darker)]
+        unseeing = [blind(inputs).path_ego for inputs in (batch, darker)]
+    assert not torch.equal(*seeing)
+    assert torch.equal(*unseeing)
+
+
+def test_heads_have_the_widths_of_the_sizes():
+    narrow = dataclasses.replace(SMALL, sizes=dataclasses.replace(SMALL.sizes, head_channels=(24, 16, 8)))
+    shapes = {name: tuple(tensor.shape) for name, tensor in small_network(architecture=narrow).state_dict().items()}
+    assert shapes["semantic_decoder.deconv1.2.weight"][:2] == (16, 24)
+    assert shapes["depth_decoder.deconv3.0.weight"][:2] == (8, 8)

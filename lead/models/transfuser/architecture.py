@@ -136,16 +136,19 @@ class Sizes:
         radar_width: Width of the radar head's tokens.
         radar_hidden: Hidden width of its small networks and feed-forward layers.
         planner_feed_forward: Hidden width of the planner's feed-forward layers.
+        head_channels: Channels of the perspective heads, from the coarse map to the image's size.
     """
 
     fusion_blocks: int = 2
     radar_width: int = 256
     radar_hidden: int = 1024
     planner_feed_forward: int = 2048
+    head_channels: tuple[int, int, int] = (128, 64, 32)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
-        if min(self.fusion_blocks, self.radar_width, self.radar_hidden, self.planner_feed_forward) < 1:
+        widths = (self.fusion_blocks, self.radar_width, self.radar_hidden, self.planner_feed_forward)
+        if min(*widths, *self.head_channels) < 1:
             raise ArchitectureError(f"sizes within the network must be positive, not {self}")
         if self.radar_width % 8:
             raise ArchitectureError(f"the radar head's width must be a multiple of 8, not {self.radar_width}")
@@ -169,6 +172,7 @@ class Architecture:
         planner: The planner.
         token_dim: Width of the planner's tokens.
         sizes: Sizes that published networks share.
+        is_blind: The network gets a black image: what could be driven without seeing anything.
         legacy: Quirks of published weights.
     """
 
@@ -182,6 +186,7 @@ class Architecture:
     planner: Planner = Planner.DECODER
     token_dim: int = 256
     sizes: Sizes = PUBLISHED_SIZES
+    is_blind: bool = False
     legacy: Legacy = PUBLISHED
 
     def __post_init__(self) -> None:
@@ -219,7 +224,10 @@ class Architecture:
 
 
 COMPACT = Architecture(
-    image_encoder="regnety_002", lidar_encoder="regnety_002", token_dim=128, sizes=Sizes(1, 128, 256, 512)
+    image_encoder="regnety_002",
+    lidar_encoder="regnety_002",
+    token_dim=128,
+    sizes=Sizes(1, 128, 256, 512, head_channels=(64, 32, 16)),
 )
 """A network of 12 million parameters with the published inputs and outputs, small enough to be handed round."""
 

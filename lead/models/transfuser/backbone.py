@@ -38,7 +38,7 @@ class TransfuserBackbone(nn.Module):
         """
         super().__init__()
         is_ramp = architecture.lidar_input is LidarInput.RAMP
-        self.is_ramp = is_ramp
+        self.is_ramp, self.is_blind = is_ramp, architecture.is_blind
         self.image_anchors, self.bev_anchors = architecture.image_anchors, architecture.bev_anchors
         self.image_encoder = make_encoder(architecture.image_encoder, 3, pretrained=pretrained)
         self.lidar_encoder = make_encoder(architecture.lidar_encoder, 2 if is_ramp else 1)
@@ -75,7 +75,8 @@ class TransfuserBackbone(nn.Module):
         """
         # Normalised in float32, whatever precision the convolutions have.
         dtype = self.c5_conv.weight.dtype
-        image = ((rgb.float() - self.image_mean) / self.image_std).to(dtype)
+        seen = torch.zeros_like(rgb, dtype=torch.float32) if self.is_blind else rgb.float()
+        image = ((seen - self.image_mean) / self.image_std).to(dtype)
         if self.is_ramp:
             bev = self.ramp.expand(image.shape[0], -1, -1, -1).to(dtype)
         else:

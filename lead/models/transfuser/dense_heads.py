@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from lead.errors import LeadError
+from lead.models.transfuser.architecture import PUBLISHED_SIZES
 from lead.models.transfuser.backbone import BEV_CHANNELS
 from lead.models.transfuser.upsampling import resize
 
@@ -29,19 +30,27 @@ def _two_convolutions(inputs: int, hidden: int, outputs: int, *, last_relu: bool
 class PerspectiveHead(nn.Module):
     """Upsamples the coarse image map to the size of the image."""
 
-    def __init__(self, channels: int, outputs: int, image_shape: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        channels: int,
+        outputs: int,
+        image_shape: tuple[int, int],
+        widths: tuple[int, int, int] = PUBLISHED_SIZES.head_channels,
+    ) -> None:
         """Create the head.
 
         Args:
             channels: Channels of the coarse image map.
             outputs: Channels of the result.
             image_shape: Rows and columns of the image.
+            widths: Channels within.
         """
         super().__init__()
         self.image_shape = image_shape
-        self.deconv1 = _two_convolutions(channels, 128, 64, last_relu=True)
-        self.deconv2 = _two_convolutions(64, 32, 32, last_relu=True)
-        self.deconv3 = _two_convolutions(32, 32, outputs, last_relu=False)
+        first, second, third = widths
+        self.deconv1 = _two_convolutions(channels, first, second, last_relu=True)
+        self.deconv2 = _two_convolutions(second, third, third, last_relu=True)
+        self.deconv3 = _two_convolutions(third, third, outputs, last_relu=False)
 
     def forward(self, coarse_image: Tensor) -> Tensor:
         """Predict (B, outputs, H, W).

@@ -63,7 +63,9 @@ def architecture_of_config(config: PublishedConfig) -> Architecture:
             radar_width=config.radar_token_dim,
             radar_hidden=config.radar_tf_dim_ff,
             planner_feed_forward=config.transfuser_feed_forward,
+            head_channels=(config.deconv_channel_num_0, config.deconv_channel_num_1, config.deconv_channel_num_2),
         ),
+        is_blind=config.blind_cameras,
         legacy=_legacy(config),
     )
 

@@ -36,8 +36,9 @@ class Transfuser(nn.Module):
         self.backbone = TransfuserBackbone(architecture, pretrained=pretrained)
         if domain.semantic_classes:
             channels, shape = self.backbone.image_channels, architecture.image_shape
-            self.semantic_decoder = PerspectiveHead(channels, domain.semantic_classes, shape)
-            self.depth_decoder = PerspectiveHead(channels, 1, shape)
+            widths = architecture.sizes.head_channels
+            self.semantic_decoder = PerspectiveHead(channels, domain.semantic_classes, shape, widths)
+            self.depth_decoder = PerspectiveHead(channels, 1, shape, widths)
         self.add_module(f"bev_semantic_decoder{suffix}", BevSemanticHead(domain.bev_classes, domain.rig.bev.shape))
         self.add_module(f"center_net_decoder{suffix}", CenterNetHead(domain.box_classes))
         if architecture.detects_radar:

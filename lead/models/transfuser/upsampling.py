@@ -1,8 +1,9 @@
-"""Bilinear resizing whose gradient is gathered.
+"""Bilinear resizing whose gradient is two matrix products.
 
 PyTorch's own gradient of bilinear resizing scatters every pixel with atomic additions, and autocast has it computed in
-float32 besides: in a training step of the perspective heads that alone costs as much as all forward convolutions. For
-whole factors the gradient is a weighted sum of a few strided slices, which is what this module computes.
+float32 besides: in a training step of the perspective heads that alone costs as much as all forward convolutions. Rows
+and columns are resized independently, each by a matrix, so the gradient is a product with the one matrix and the other:
+work for matrix units, which read the large gradient once.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ def resize(x: Tensor, shape: tuple[int, int]) -> Tensor:
         for factor, size, wanted in zip(factors, x.shape[-2:], shape, strict=True)
     )
     if has_even_factors and torch.is_grad_enabled() and x.requires_grad:
-        out: Tensor = _GatheredUpsampling.apply(x, *factors)  # type: ignore[no-untyped-call]
+        out: Tensor = _Upsampling.apply(x, *factors)  # type: ignore[no-untyped-call]
         return out
     return functional.interpolate(x, size=shape, mode="bilinear", align_corners=False)
 
 
-class _GatheredUpsampling(torch.autograd.Function):
+class _Upsampling(torch.autograd.Function):
     """Bilinear upsampling by even factors."""
 
     @staticmethod
@@ -50,32 +51,20 @@ class _GatheredUpsampling(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = gradients
-        rows, columns = ctx.factors
-        return _gather(_gather(gradient, columns, 3), rows, 2).to(gradient.dtype), None, None
+        batch, channels, rows, columns = gradient.shape
+        row_factor, column_factor = ctx.factors
+        # Channels last in memory: a copy only for maps that are not laid out so already.
+        large = gradient.permute(0, 2, 3, 1).contiguous()
+        with torch.autocast(gradient.device.type, enabled=False):
+            narrow = _weights(columns // column_factor, column_factor, gradient).T @ large
+            flat = narrow.reshape(batch, rows, columns // column_factor * channels)
+            small = _weights(rows // row_factor, row_factor, gradient).T @ flat
+        shape = (batch, rows // row_factor, columns // column_factor, channels)
+        return small.reshape(shape).permute(0, 3, 1, 2), None, None
 
 
-def _gather(gradient: Tensor, factor: int, axis: int) -> Tensor:
-    """Return the gradient before upsampling along an axis, float32 or better.
-
-    Of an upsampled line every source pixel reached the ``2 * factor`` pixels around it, with weights that fall off
-    linearly; what would have come from beyond an end came from the last pixel there.
-    """
-    count = gradient.shape[axis] // factor
-    # One more source on both sides, so that what lies beyond the ends can be folded back.
-    margin = factor + factor // 2
-    padding = (margin, margin) if axis == 3 else (0, 0, margin, margin)
-    padded = functional.pad(gradient, padding)
-    total: Tensor | None = None
-    for tap in range(2 * factor):
-        weight = (tap + 0.5) / factor if tap < factor else (2 * factor - tap - 0.5) / factor
-        index = [slice(None)] * 4
-        index[axis] = slice(tap, tap + (count + 1) * factor + 1, factor)
-        part = padded[tuple(index)]
-        part = part.float() if part.dtype in (torch.bfloat16, torch.float16) else part
-        total = part * weight if total is None else total + part * weight
-    assert total is not None
-    before, inner, after = (total.narrow(axis, at, length) for at, length in ((0, 1), (1, count), (count + 1, 1)))
-    if count == 1:
-        return before + inner + after
-    first, middle, last = (inner.narrow(axis, at, length) for at, length in ((0, 1), (1, count - 2), (count - 1, 1)))
-    return torch.cat((first + before, middle, last + after), dim=axis)
+def _weights(size: int, factor: int, like: Tensor) -> Tensor:
+    """Return the matrix (size * factor, size) that upsamples a line; exact in bfloat16 up to factor 8."""
+    lines = torch.eye(size, device=like.device)[None]
+    up = functional.interpolate(lines, size=size * factor, mode="linear", align_corners=False)
+    return up[0].T.to(like.dtype)
