@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,6 +34,10 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     exclude: Annotated[
         list[str] | None, typer.Option(help="Scenario class or folder to leave out; may be repeated.")
     ] = None,
+    frames: Annotated[
+        int | None, typer.Option(help="Begin no further route once so many frames to learn from are recorded.", min=1)
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Begin no further route after so long.", min=0.0)] = None,
     repetitions: options.Repetitions = 1,
     first_repetition: Annotated[int, typer.Option(help="Number of the first repetition.", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the order in which routes are driven.", min=0)] = 42,
@@ -51,6 +57,7 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     \b
     Examples:
       lead collect data/routes/suites/train.xml --workers 2 --out data/my_dataset
+      lead collect data/routes/suites/train.xml --workers 16 --frames 20000 --out data/my_dataset
       LEAD_EXPERT_CONFIG="target_dataset=2" lead collect data/data_routes --per-class 10 --out data/six_cameras
     """
     # Imported here so that --help stays instant.
@@ -84,7 +91,25 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
         )
         for _ in dealt
     ]
-    _run(tasks, settings, folders, simulator, dealt)
+    _run(tasks, settings, folders, simulator, dealt, Limit(frames, minutes))
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How much is enough; None for no limit.
+
+    Attributes:
+        frames: Recorded frames to learn from, in this run.
+        minutes: Time that this run takes, without the end of the routes under way.
+    """
+
+    frames: int | None
+    minutes: float | None
+
+    def is_reached(self, frames: int, elapsed_s: float) -> bool:
+        """Say whether a collection has enough."""
+        has_frames = self.frames is not None and frames >= self.frames
+        return has_frames or (self.minutes is not None and elapsed_s >= 60.0 * self.minutes)
 
 
 def _run(
@@ -93,6 +118,7 @@ def _run(
     folders: RecordingFolders,
     simulator: str,
     gpus: Sequence[int],
+    limit: Limit,
 ) -> None:
     """Collect with a live table and leave with a truthful code."""
     from lead.cli.benchmark import simulator_opener
@@ -115,12 +141,21 @@ def _run(
         waiting = [task for task in tasks if not folders.is_complete(task)]
         progress = CollectionProgress(len(tasks), len(tasks) - len(waiting))
         table = CollectTable(store, folders, progress, len(waiting), len(settings))
+        began_s = time.monotonic()
+
+        def is_enough() -> bool:
+            return limit.is_reached(progress.accepted_frames, time.monotonic() - began_s)
+
+        openers = [simulator_opener(choice, tasks) for choice in choices]
         with table:
-            run_tasks(waiting, [simulator_opener(choice, tasks) for choice in choices], settings, store, table)
+            report = run_tasks(waiting, openers, settings, store, table, is_enough=is_enough)
     missing = sum(not folders.is_complete(task) for task in tasks)
-    typer.echo(f"{len(tasks) - missing} of {len(tasks)} routes are complete, {progress.frames} frames in this run")
+    typer.echo(
+        f"{len(tasks) - missing} of {len(tasks)} routes are complete, {progress.frames} frames in this run,"
+        f" {progress.accepted_frames} of them to learn from"
+    )
     typer.echo(f"data     {folders.root}")
     typer.echo(f"inspect  lead dataset info {folders.root}")
     sys.stdout.flush()
-    if missing:
+    if report.infrastructure_failures or (missing and not is_enough()):
         raise typer.Exit(EXIT_INFRASTRUCTURE)

@@ -85,6 +85,10 @@ class TrainingConfig:
         radar_token_dim: Width of the radar head.
         radar_tf_dim_ff: Hidden width of the radar head.
         transfuser_feed_forward: Hidden width of the planner.
+        deconv_channel_num_0: Channels of the perspective heads' first part.
+        deconv_channel_num_1: Of their second part.
+        deconv_channel_num_2: Of their last part, at the image's size.
+        blind_cameras: Show black images, to find out what can be driven without any.
         dropout: Rate of all dropouts.
         pretrained_encoder: Start the image encoder from ImageNet; not where ``load_file`` is given.
         freeze_backbone: Leave the backbone as it is.
@@ -168,6 +172,10 @@ class TrainingConfig:
     radar_token_dim: int = 256
     radar_tf_dim_ff: int = 1024
     transfuser_feed_forward: int = 2048
+    deconv_channel_num_0: int = 128
+    deconv_channel_num_1: int = 64
+    deconv_channel_num_2: int = 32
+    blind_cameras: bool = False
     dropout: float = 0.1
     pretrained_encoder: bool = True
     freeze_backbone: bool = False

@@ -60,6 +60,7 @@ class _Books:
     store: ResultStore
     listener: PoolListener
     tasks: queue.SimpleQueue[RouteTask]
+    is_enough: Callable[[], bool]
     stop: threading.Event
     report: PoolReport
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -98,6 +99,7 @@ def run_tasks(
     listener: PoolListener,
     *,
     traffic_manager_port: int | None = None,
+    is_enough: Callable[[], bool] = lambda: False,
 ) -> PoolReport:
     """Drive tasks; every result is written as soon as it is known.
 
@@ -108,6 +110,7 @@ def run_tasks(
         store: Opened store.
         listener: Learns what happens.
         traffic_manager_port: Port of the Traffic Manager; only with one worker.
+        is_enough: Asked before each task, on the workers' threads: from then on none is begun.
 
     Returns:
         What was done.
@@ -119,7 +122,7 @@ def run_tasks(
     waiting: queue.SimpleQueue[RouteTask] = queue.SimpleQueue()
     for task in tasks:
         waiting.put(task)
-    books = _Books(store, listener, waiting, threading.Event(), PoolReport())
+    books = _Books(store, listener, waiting, is_enough, threading.Event(), PoolReport())
     threads = [
         threading.Thread(
             target=_work, args=(books, number, make_host, own, traffic_manager_port), name=f"worker-{number}"
@@ -162,7 +165,7 @@ def _work(
         worker = Worker(
             host, settings, books.listener, books.stop, traffic_manager_port=traffic_manager_port, number=number
         )
-        while not books.stop.is_set():
+        while not books.stop.is_set() and not books.is_enough():
             try:
                 task = books.tasks.get_nowait()
             except queue.Empty:

@@ -20,6 +20,7 @@ class CollectionProgress:
         total: Tasks of the collection.
         driven: Tasks that are done.
         frames: Saved frames of this run.
+        accepted_frames: Those of recordings that may be learnt from.
         frame_bytes: Their size.
         rejected: Recordings that must not be learnt from, by scenario class.
         accepted: The others, by scenario class.
@@ -28,6 +29,7 @@ class CollectionProgress:
     total: int
     driven: int = 0
     frames: int = 0
+    accepted_frames: int = 0
     frame_bytes: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     accepted: Counter[str] = field(default_factory=Counter)
@@ -40,7 +42,9 @@ class CollectionProgress:
             is_rejected: It must not be learnt from.
         """
         (self.rejected if is_rejected else self.accepted)[folder.parent.name] += 1
-        self.frames += len(numbered_frames(folder, METAS))
+        frames = len(numbered_frames(folder, METAS))
+        self.frames += frames
+        self.accepted_frames += 0 if is_rejected else frames
         self.frame_bytes += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
     @property

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The whole cycle, from nothing to a policy with a score: collect, cache, pre-train, post-train, drive held-out routes.
+#   bash scripts/cycle.sh [FOLDER]        default: outputs/cycle
+# Run it again after an interruption: every stage goes on where it was. Variables, with their defaults:
+#   FRAMES           12000    frames to collect that may be learnt from
+#   WORKERS          one per core, drives at the same time
+#   TRAIN_ROUTES     data/routes/suites/train.xml
+#   HELDOUT_ROUTES   data/routes/suites/heldout.xml
+#   RECIPE           tfv6_compact
+#   PRETRAIN_EPOCHS  8
+#   POSTTRAIN_EPOCHS 16
+#   TRAIN_WORDS      further settings of both trainings, such as "batch_size=32 lr=3e-4"
+#   SEEDS            1        drives of every held-out route, each with another seed
+#   LEAD_PYTHON      .venv/bin/python
+# docs/train-your-own.md says how long it takes and what comes out.
+set -euo pipefail
+folder="$(realpath -m -- "${1:-outputs/cycle}")"
+repository="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
+python="${LEAD_PYTHON:-$repository/.venv/bin/python}"
+cd "$repository"
+export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
+workers="${WORKERS:-$(nproc)}"
+pretrain_epochs="${PRETRAIN_EPOCHS:-8}"
+posttrain_epochs="${POSTTRAIN_EPOCHS:-16}"
+heldout_routes="${HELDOUT_ROUTES:-data/routes/suites/heldout.xml}"
+read -ra words <<< "${TRAIN_WORDS:-}"
+mkdir -p "$folder"
+
+# stage NAME COMMAND...: run a command, keep its output and add its wall time to times.txt
+stage() {
+  local name="$1" began="$SECONDS"
+  shift
+  echo "== $name: $*"
+  "$@" 2>&1 | tee "$folder/$name.log"
+  echo "$name $((SECONDS - began)) s" | tee -a "$folder/times.txt"
+}
+
+train() {
+  "$python" -m lead train "recipe=${RECIPE:-tfv6_compact}" "carla_root=$folder/data" resume=true \
+    use_cosine_annealing_with_restarts=false "$@" "${words[@]}"
+}
+
+last_weights() {
+  printf '%s/model_%04d.pth' "$1" $(($2 - 1))
+}
+
+stage collect "$python" -m lead collect "${TRAIN_ROUTES:-data/routes/suites/train.xml}" --out "$folder/data" \
+  --workers "$workers" --frames "${FRAMES:-12000}" --per-class 0
+stage cache "$python" -m lead cache build "$folder/data" --workers "$workers"
+stage pretrain train "logdir=$folder/pretrain" "epochs=$pretrain_epochs"
+stage posttrain train "logdir=$folder/posttrain" "epochs=$posttrain_epochs" use_planning_decoder=true \
+  "load_file=$(last_weights "$folder/pretrain" "$pretrain_epochs")"
+stage export "$python" -m lead export-weights "$folder/posttrain/best" --out "$folder/policy"
+stage heldout "$python" -m lead benchmark bench2drive --routes "$heldout_routes" \
+  --checkpoint "$folder/policy" --workers "$workers" --repetitions "${SEEDS:-1}" --output-dir "$folder/heldout"
+stage score "$python" -m lead score "$folder/heldout" --benchmark bench2drive --routes "$heldout_routes"
