@@ -12,7 +12,7 @@ import carla
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.config.legacy import PUBLISHED
+from lead.config.legacy import CORRECTED, PUBLISHED
 from lead.control.position_filter import AppliedControl
 from lead.dataset.frame import Frame, PointCloud
 from lead.dataset.layout import PERTURBATED, THIRD_PERSON
@@ -104,7 +104,8 @@ class Recorder:
         self._hd_map = hd_map
         rig = sensors.rig
         self._stack = CloudStack(rig.bev, target.removes_ground, PUBLISHED)
-        reference = estimate_reference(plan.lat_lon_deg, plan.xy_m, PUBLISHED)
+        # The exact one: positions of the world and points of the plan are compared in the labels.
+        reference = estimate_reference(plan.lat_lon_deg, plan.xy_m, CORRECTED)
         self._motion = Motion(reference, reference.to_world(*plan.lat_lon_deg.T), plan.commands)
         self._boxes = BoxBuilder(context.world, context.map, context.ego, target.scenario)
         self._signs = SignBoxes(context, target.town)
