@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import carla
+import cv2
 import numpy as np
 
 from lead.agents.expert import ExpertAgent, ExpertError
@@ -55,6 +56,8 @@ class RecordingExpertAgent(ExpertAgent):
                 f"target_dataset={config.target_dataset} cannot be recorded; these can: "
                 f"{', '.join(map(str, DATASET_RIGS))}"
             )
+        # One thread for small pictures: more only spin beside the simulators of other workers.
+        cv2.setNumThreads(1)
         self._target = target
         self._rng = np.random.default_rng([target.seed, zlib.crc32(target.town.encode()), len(route)])
         self._sensors = RecordedSensors(

@@ -53,4 +53,4 @@ def group_classes(carla_ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Returns:
         uint8 of the same shape, values of :class:`SemanticClass`.
     """
-    return np.asarray(_TABLE[carla_ids])
+    return _TABLE.take(carla_ids)

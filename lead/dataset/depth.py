@@ -11,7 +11,8 @@ RANGE_M = 1000.0
 """Depth of a raw value of all ones."""
 CAR = 14
 SHRINK = 4
-_FULL = float((1 << 24) - 1)
+_CODES = np.int32((1 << 24) - 1)
+_FULL = float(_CODES)
 
 
 def metric_depth(bgra: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -23,9 +24,14 @@ def metric_depth(bgra: NDArray[np.uint8]) -> NDArray[np.float32]:
     Returns:
         float32 (h, w), metres.
     """
-    # The bytes of a pixel, read as one big-endian number: blue, green and red are the code, alpha is shifted out.
-    code = np.ascontiguousarray(bgra).view(">u4")[..., 0].astype(np.uint32) >> np.uint32(8)
-    return np.asarray(code * (RANGE_M / _FULL), np.float32)
+    import cv2
+
+    # Red, green, blue and alpha in that order are a number whose low 24 bits are the code.
+    code = cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA).view("<i4")[..., 0]
+    code &= _CODES
+    depth_m = np.empty(code.shape, np.float32)
+    np.multiply(code, RANGE_M / _FULL, out=depth_m, dtype=np.float64, casting="same_kind")
+    return depth_m
 
 
 def repair_windows(
@@ -42,12 +48,14 @@ def repair_windows(
         instance_bgra: uint8 (h, w, 3 or 4) of the instance camera: red the class, green and blue the instance.
 
     Returns:
-        A mended copy.
+        The mended image, ``depth_m`` itself if there is nothing to mend.
     """
-    classes = instance_bgra[..., 2]
+    import cv2
+
+    classes = np.asarray(cv2.extractChannel(instance_bgra, 2), np.uint8)
     is_pane = (classes == CAR) & (semantic_ids != classes)
     if not bool(is_pane.any()):
-        return np.array(depth_m, np.float32)
+        return depth_m
     instance = instance_bgra[..., 1].astype(np.int32) | instance_bgra[..., 0].astype(np.int32) << 8
     has_car = np.zeros(1 << 16, dtype=bool)
     has_car[instance[classes == CAR]] = True

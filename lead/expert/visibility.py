@@ -66,7 +66,7 @@ def _any_in_sight(
     x, y = scaled[..., 0] * cos - scaled[..., 1] * sin, scaled[..., 0] * sin + scaled[..., 1] * cos
     points = center[rows, None] + np.stack([x, y, scaled[..., 2]], axis=-1)
     rays = (points - eye).reshape(-1, 3)
-    entry, _ = ray_box_distances(np.broadcast_to(eye, rays.shape), rays, center[hiding], yaw_rad[hiding], half[hiding])
+    entry, _ = ray_box_distances(eye[None], rays, center[hiding], yaw_rad[hiding], half[hiding])
     entry[np.repeat(rows, len(local))[:, None] == hiding] = np.inf
     free: NDArray[np.bool_] = (entry > 1.0).all(axis=1).reshape(len(rows), -1)
     return np.asarray(free.any(axis=1))

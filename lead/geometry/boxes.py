@@ -198,7 +198,7 @@ def ray_box_distances(
     """Entry and exit distances of every ray through every upright box.
 
     Args:
-        origin: float (n, 3) ray origins, metres, world frame.
+        origin: float (n, 3) ray origins, metres, world frame; (1, 3) if it is the same for all.
         direction: float (n, 3) ray directions; distances are in multiples of their length.
         center: float (m, 3) box centres.
         yaw_rad: float (m,) box yaws, radians.
@@ -211,23 +211,35 @@ def ray_box_distances(
     cos, sin = np.cos(yaw), np.sin(yaw)
     relative = np.asarray(origin, dtype=np.float64)[:, None, :] - np.asarray(center, dtype=np.float64)[None]
     ray = np.asarray(direction, dtype=np.float64)[:, None, :]
-    start = _into_boxes(relative, cos, sin)
-    step = _into_boxes(np.broadcast_to(ray, relative.shape), cos, sin)
-    step = np.where(np.abs(step) < 1e-12, 1e-12, step)
-    size = np.asarray(half, dtype=np.float64)[None]
-    near = (-np.copysign(size, step) - start) / step
-    far = (np.copysign(size, step) - start) / step
-    entry, leave = near.max(axis=-1), far.min(axis=-1)
+    starts, steps = _turned(relative, cos, sin), _turned(ray, cos, sin)
+    sizes = np.asarray(half, dtype=np.float64).T
+    entry: NDArray[np.float64] | None = None
+    leave: NDArray[np.float64] | None = None
+    # Axis by axis: three numbers are too few for the processor's vectors.
+    for start, along, size in zip(starts, steps, sizes, strict=True):
+        step = np.where(np.abs(along) < 1e-12, 1e-12, along)
+        reach = np.copysign(size, step)
+        near, far = (-reach - start) / step, (reach - start) / step
+        entry = near if entry is None else np.maximum(entry, near)
+        leave = far if leave is None else np.minimum(leave, far)
+    assert entry is not None and leave is not None
     missed = (entry > leave) | (leave < 0.0)
     return np.where(missed, np.inf, entry), np.where(missed, np.inf, leave)
+
+
+def _turned(
+    vectors: NDArray[np.float64], cos: NDArray[np.float64], sin: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """x, y and z of world vectors (n, m or 1, 3) in the m boxes' own frames."""
+    x, y = vectors[..., 0], vectors[..., 1]
+    return x * cos + y * sin, y * cos - x * sin, vectors[..., 2]
 
 
 def _into_boxes(
     vectors: NDArray[np.float64], cos: NDArray[np.float64], sin: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """World vectors (n, m, 3) turned into the m boxes' own frames."""
-    x, y = vectors[..., 0], vectors[..., 1]
-    return np.stack([x * cos + y * sin, y * cos - x * sin, vectors[..., 2]], axis=-1)
+    return np.stack(_turned(vectors, cos, sin), axis=-1)
 
 
 def sphere_sweep_distances(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,27 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], what: str, *, co
         compress: Trade time for space.
     """
     write = np.savez_compressed if compress else np.savez
+    _save(path, lambda file: write(file, **dict[str, Any](arrays)), what)
+
+
+def save_bytes(path: Path, content: bytes, what: str) -> None:
+    """Write a file whole or not at all; a folder that cannot be written is a warning.
+
+    Args:
+        path: Target; its folder is created.
+        content: All of it.
+        what: Subject of the warning.
+    """
+    _save(path, lambda file: file.write(content), what)
+
+
+def _save(path: Path, write: Callable[[IO[bytes]], object], what: str) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         with os.fdopen(descriptor, "wb") as file:
-            write(file, **dict[str, Any](arrays))
+            write(file)
         os.replace(temporary, path)
     except BaseException as error:
         if temporary is not None:

@@ -40,7 +40,7 @@ def stitch(images: Sequence[Image], cameras: Sequence[Camera]) -> Image:
                 f"but delivered {image.dtype} {image.shape}"
             )
         order = cv2.COLOR_BGRA2RGB if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
-        stitched[:, column : column + camera.width_px] = cv2.cvtColor(image[: camera.height_px], order)
+        cv2.cvtColor(image[: camera.height_px], order, dst=stitched[:, column : column + camera.width_px])
         column += camera.width_px
     return stitched
 

@@ -28,6 +28,8 @@ CALL_MODULES = (batch, bone_calls, episode_calls, recorder_calls, scene_calls)
 """Importing these fills the call table."""
 
 _MAX_LAG_S = 0.5
+_LOOK_S = 0.1
+"""How often a synchronous server looks whether it was told to let time pass by itself."""
 
 
 class ServerError(LeadError):
@@ -97,7 +99,7 @@ class SimulatorServer:
             settings = self.session.world.settings
             if settings.synchronous:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), timeout=0.02)
+                    await asyncio.wait_for(stop.wait(), timeout=_LOOK_S)
                 next_due = time.monotonic()
                 continue
             step = settings.fixed_delta_s or DEFAULT_STEP_S

@@ -16,7 +16,8 @@ def label(center, half, yaw=0.0):
 
 
 def classes_of(own, number):
-    return set(own.classes[own.instances == number].tolist())
+    pixels = np.arange(own.classes.size)
+    return set(own.classes.ravel()[own.instances(pixels) == number].tolist())
 
 
 CONE = ([8.0, 6.0, 0.4], [0.3, 0.3, 0.4], 0.0, DYNAMIC, 5)

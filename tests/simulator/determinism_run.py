@@ -47,6 +47,7 @@ def controls() -> Iterator[list[Control]]:
 
 def run_world() -> dict[str, object]:
     """Digest of snapshots and sensor packets of a World, and the number of collision events."""
+    from lead.simulator.sensors.base import joined
     from lead.simulator.server import load_town
     from lead.simulator.world.world import World
 
@@ -71,7 +72,7 @@ def run_world() -> dict[str, object]:
         digest.update(world.snapshot())
         if tick % 10 == 0:
             for actor, packet in world.measurements(lambda stream: True, lambda *fields: repr(fields[1:]).encode()):
-                digest.update(actor.id.to_bytes(4, "little") + packet)
+                digest.update(actor.id.to_bytes(4, "little") + joined(packet))
     return {"digest": digest.hexdigest(), "events": events, "frame": world.frame}
 
 

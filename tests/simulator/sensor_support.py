@@ -29,6 +29,7 @@ from lead.simulator.rendering.select import choose_backend
 from lead.simulator.scenery.materials import Label, Material
 from lead.simulator.scenery.mesh import Look, Mesh, MeshBuilder
 from lead.simulator.sensors import Sensor, SensorContext, make_sensor
+from lead.simulator.sensors.base import joined
 from lead.simulator.sensors.cameras import IMAGE_HEADER, Camera
 from lead.simulator.world.blueprints import BlueprintLibrary
 from lead.simulator.world.solids import Solids
@@ -224,7 +225,8 @@ def take(sensor: Camera, stage: Stage, pose: Pose = STRAIGHT, before: Pose | Non
     traced = stage.show().render([view])
     picture = _OneView(traced, view if before is None else view_of(sensor, before))
     body = sensor.measure(at(frame, *pose, picture=picture))
-    assert isinstance(body, bytes)
+    assert isinstance(body, tuple)
+    body = joined(body)
     header = np.frombuffer(body, IMAGE_HEADER, 1)[0]
     assert tuple(header) == (view.width_px, view.height_px, np.float32(view.fov_deg))
     return body[IMAGE_HEADER.itemsize :]

@@ -16,6 +16,7 @@ from lead.maps.compiled import compile_map
 from lead.maps.towns import installed_towns, read_opendrive
 from lead.simulator.rendering.scene import View
 from lead.simulator.scenery.materials import Label
+from lead.simulator.sensors.base import joined
 from lead.simulator.sensors.lidar import SEMANTIC_POINT
 from lead.simulator.world.actors import Actor
 from lead.simulator.world.world import World
@@ -44,7 +45,7 @@ def _leave_no_actors(world: World, drive: Drive) -> Iterator[None]:
 
 def bodies(world: World) -> dict[int, bytes]:
     """What every sensor sends of the last frame, by actor id."""
-    return {actor.id: body for actor, body in world.measurements(lambda stream_id: True, lambda *event: b"")}
+    return {actor.id: joined(body) for actor, body in world.measurements(lambda stream_id: True, lambda *event: b"")}
 
 
 def pose(actor: Actor) -> View:

@@ -20,7 +20,7 @@ class CollectionProgress:
         total: Tasks of the collection.
         driven: Tasks that are done.
         frames: Saved frames of this run.
-        accepted_frames: Those of recordings that may be learnt from.
+        accepted_frames: Frames of all recordings that may be learnt from, also of earlier runs.
         frame_bytes: Their size.
         rejected: Recordings that must not be learnt from, by scenario class.
         accepted: The others, by scenario class.
@@ -46,6 +46,10 @@ class CollectionProgress:
         self.frames += frames
         self.accepted_frames += 0 if is_rejected else frames
         self.frame_bytes += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+    def add_earlier(self, folder: Path) -> None:
+        """Take note of a recording of an earlier run that may be learnt from."""
+        self.accepted_frames += len(numbered_frames(folder, METAS))
 
     @property
     def mb_per_frame(self) -> float:

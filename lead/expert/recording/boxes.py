@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import carla
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lead.evaluation.observation import Observation
 from lead.expert.recording.actor_facts import CAR, STATIC, WALKER, ActorCatalogue, ActorFacts
-from lead.expert.recording.camera_view import CameraView, LabelBox, visible_pixels
+from lead.expert.recording.camera_view import CameraView, LabelBox, points_inside, visible_pixels
 from lead.geometry.boxes import box_overlap_depth
 
 Array = NDArray[np.float64]
@@ -103,22 +103,27 @@ class BoxBuilder:
     def full(self, observation: Observation, frame: EgoFrame, seen: Seen) -> list[Box]:
         """Return the boxes of a saved tick: the ego first, all others by distance; each id once."""
         snapshot = self._world.get_snapshot()
-        boxes: list[Box] = []
+        actors: list[tuple[ActorFacts, carla.ActorSnapshot, Box]] = []
         for facts in self.facts(observation):
             state = snapshot.find(facts.actor.id)
             if state is None:
                 continue
-            box = self._box(facts, state, frame, seen)
-            if box["distance"] < REACH_M:
-                boxes.append(box)
-        boxes += self._level_cars.boxes(frame, boxes, seen)
+            common = _placed(_matrix(state), state.get_transform().rotation.yaw, facts.half_m, frame)
+            if common["distance"] < REACH_M:
+                actors.append((facts, state, common))
+        taken = [common for facts, _, common in actors if facts.label in (CAR, STATIC)]
+        cars = self._level_cars.placed(frame, taken)
+        counts = iter(_counts([*(common for *_, common in actors), *(common for _, common in cars)], seen))
+        boxes = [self._box(facts, state, common, next(counts), frame) for facts, state, common in actors]
+        for index, common in cars:
+            own = {"class": "static_prop_car", "transfuser_semantics_id": VEHICLE_ID}
+            boxes.append({**own, **common, **next(counts).plain(), "id": LEVEL_CAR_ID + index})
         boxes.sort(key=lambda box: float(box["distance"]))
         return [self._ego_box(snapshot.find(self._ego.id)), *boxes]
 
-    def _box(self, facts: ActorFacts, state: carla.ActorSnapshot, frame: EgoFrame, seen: Seen) -> Box:
-        common = _placed(_matrix(state), state.get_transform().rotation.yaw, facts.half_m, frame)
+    def _box(self, facts: ActorFacts, state: carla.ActorSnapshot, common: Box, count: _Count, frame: EgoFrame) -> Box:
         if facts.label == CAR:
-            return self._car(facts, state, common, frame, seen)
+            return self._car(facts, state, common, count, frame)
         if facts.label == WALKER:
             own = {
                 "class": WALKER,
@@ -127,7 +132,7 @@ class BoxBuilder:
                 "role_name": facts.role_name,
                 "speed": _forward_speed(state),
             }
-            return {**own, **common, **_counts(common, seen, with_radar=True), "id": int(facts.actor.id)}
+            return {**own, **common, **count.with_radar(), "id": int(facts.actor.id)}
         is_car = facts.mesh_path is not None and "Car" in facts.mesh_path
         own = {
             "class": STATIC,
@@ -136,9 +141,9 @@ class BoxBuilder:
             "type_id": facts.type_id,
             "mesh_path": facts.mesh_path,
         }
-        return {**own, **common, **_counts(common, seen), "id": int(facts.actor.id)}
+        return {**own, **common, **count.plain(), "id": int(facts.actor.id)}
 
-    def _car(self, facts: ActorFacts, state: carla.ActorSnapshot, common: Box, frame: EgoFrame, seen: Seen) -> Box:
+    def _car(self, facts: ActorFacts, state: carla.ActorSnapshot, common: Box, count: _Count, frame: EgoFrame) -> Box:
         control = facts.actor.get_control()
         place = state.get_transform().location
         lane = self._map.get_waypoint(place, lane_type=carla.LaneType.Any)
@@ -155,7 +160,7 @@ class BoxBuilder:
             "base_type": facts.base_type,
             "transfuser_semantics_id": VEHICLE_ID,
             **common,
-            **_counts(common, seen, with_radar=True),
+            **count.with_radar(),
             "speed": speed,
             "brake": float(control.brake),
             "steer": float(control.steer),
@@ -200,17 +205,15 @@ class _LevelCars:
         extents = [(box.extent.x, box.extent.y, box.extent.z) for box in boxes]
         self._half_m = np.array(extents, dtype=np.float64).reshape(-1, 3)
 
-    def boxes(self, frame: EgoFrame, others: Sequence[Box], seen: Seen) -> list[Box]:
-        """Return those in reach that no actor's box overlaps."""
+    def placed(self, frame: EgoFrame, others: Sequence[Box]) -> list[tuple[int, Box]]:
+        """Return number and place of those in reach that none of some other boxes overlaps."""
         offset = self._matrices[:, :3, 3] - frame.matrix[:3, 3]
         near = np.flatnonzero(np.einsum("ij,ij->i", offset, offset) < REACH_M**2)
-        taken = [box for box in others if box["class"] in (CAR, STATIC)]
-        found: list[Box] = []
+        found: list[tuple[int, Box]] = []
         for index in near.tolist():
             common = _placed(self._matrices[index].tolist(), float(self._yaw_deg[index]), self._half_m[index], frame)
-            if not _overlaps(common, taken):
-                own = {"class": "static_prop_car", "transfuser_semantics_id": VEHICLE_ID}
-                found.append({**own, **common, **_counts(common, seen), "id": LEVEL_CAR_ID + index})
+            if not _overlaps(common, others):
+                found.append((index, common))
         return found
 
 
@@ -232,12 +235,31 @@ def _placed(matrix: list[list[float]], yaw_deg: float, half_m: Array, frame: Ego
     }
 
 
-def _counts(common: Box, seen: Seen, *, with_radar: bool = False) -> Box:
-    box = label_box(common)
-    counts = {"num_points": int(box.contains(seen.lidar, PAD_M).sum()) if len(seen.lidar) else -1}
-    if with_radar:
-        counts["num_radar_points"] = int(box.contains(seen.radar, PAD_M).sum()) if len(seen.radar) else -1
-    return {**counts, "visible_pixels": visible_pixels(seen.views, box, PAD_M)}
+class _Count(NamedTuple):
+    """What sensors measured in a box; -1 of sensors that measured nothing at all."""
+
+    lidar: int
+    radar: int
+    pixels: int
+
+    def plain(self) -> dict[str, int]:
+        """Return the keys of a box that radars are not counted in."""
+        return {"num_points": self.lidar, "visible_pixels": self.pixels}
+
+    def with_radar(self) -> dict[str, int]:
+        """Return the keys of a box that radars are counted in."""
+        return {"num_points": self.lidar, "num_radar_points": self.radar, "visible_pixels": self.pixels}
+
+
+def _counts(placed: Sequence[Box], seen: Seen) -> list[_Count]:
+    """Count points and pixels in boxes, all at once."""
+    boxes = [label_box(common) for common in placed]
+    clouds = [
+        points_inside(cloud, boxes, PAD_M).tolist() if len(cloud) else [-1] * len(boxes)
+        for cloud in (seen.lidar, seen.radar)
+    ]
+    pixels = visible_pixels(seen.views, boxes, PAD_M).tolist()
+    return [_Count(*row) for row in zip(*clouds, pixels, strict=True)]
 
 
 def _overlaps(box: Box, others: Sequence[Box]) -> bool:

@@ -1,7 +1,8 @@
 """What the cameras of a tick show, pixel by pixel: class, engine instance and place of every pixel.
 
 Labels need two things from it: how many pixels of an actor are visible, and which pixels belong to actors whose class
-CARLA does not tell apart. Neither needs the whole cloud: only pixels near a box, or of one class, are unprojected.
+CARLA does not tell apart. Neither needs a whole cloud: only pixels as far away as a box, or of one class, are
+unprojected.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,10 +20,17 @@ from lead.geometry.frames import rotation_matrices
 from lead.sensing.rigs import Camera
 
 Array = NDArray[np.float64]
+Pixels = NDArray[np.intp]
+"""Numbers of pixels, row by row."""
 
 NEAR_M = 0.1
 """Box corners nearer to the picture plane than this make the whole picture a candidate."""
+DEPTH_SLACK_M = 0.05
+"""How far outside the depths of a box's corners pixels are looked at: far more than single precision rounds."""
 _CORNERS = np.array([[x, y, z] for x in (-1.0, 1.0) for y in (-1.0, 1.0) for z in (-1.0, 1.0)])
+_REACH_SLACK_M = 1e-3
+_RED = 2
+_KNOWN_CLASSES = np.where(np.arange(256) < 32, np.arange(256), 0).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -49,11 +58,6 @@ class LabelBox:
         is_inside &= np.abs(y * cosine - x * sine) <= half[1]
         return np.asarray(is_inside)
 
-    def corners(self, pad_m: float) -> Array:
-        """Return the corners (8, 3) of the grown box, ego frame."""
-        local = _CORNERS * (self.half_m + pad_m)
-        return np.asarray(local @ rotation_matrices(0.0, math.degrees(self.yaw_rad), 0.0).T + self.center_ego)
-
 
 class CameraView:
     """One camera's pixels.
@@ -62,9 +66,7 @@ class CameraView:
 
     Attributes:
         classes: (h, w) uint8, CARLA's class ids; :mod:`lead.expert.recording.relabel` writes into it.
-        instances: (h, w) int32, ids of the engine; not those of actors.
         depth_m: (h, w) float32.
-        cloud: (h, w, 3) float32, ego frame, metres.
     """
 
     def __init__(self, camera: Camera, depth_m: NDArray[np.float32], instance_bgra: NDArray[np.uint8]) -> None:
@@ -76,50 +78,71 @@ class CameraView:
             instance_bgra: (h, w, 4) uint8 of the instance camera.
         """
         self.depth_m = depth_m
-        self.classes: NDArray[np.uint8] = np.where(instance_bgra[..., 2] < 32, instance_bgra[..., 2], 0).astype(
-            np.uint8
+        self.classes: NDArray[np.uint8] = np.asarray(
+            cv2.LUT(cv2.extractChannel(instance_bgra, _RED), _KNOWN_CLASSES), np.uint8
         )
-        self.instances = instance_bgra[..., 1].astype(np.int32) | (instance_bgra[..., 0].astype(np.int32) << 8)
+        self._instance_bgra = np.ascontiguousarray(instance_bgra).reshape(-1, 4)
         self._rotation = rotation_matrices(camera.pitch_deg, camera.yaw_deg, camera.roll_deg)
         self._place = np.array([camera.x_m, camera.y_m, camera.z_m - 0.5 * camera.z_m])
         self._focal_px = _focal_px(camera)
         self._middle_px = 0.5 * np.array([camera.width_px, camera.recorded_height_px])
-        self._camera = camera
+        self._rays = _rays(camera)
 
-    @cached_property
-    def cloud(self) -> NDArray[np.float32]:
-        """Places of the pixels; worked out when first asked for, which for the twin's cameras is never."""
-        cloud = self.depth_m[..., None] * _rays(self._camera)
-        cloud += self._place.astype(np.float32)
-        return cloud
+    def of_class(self, carla_class: int) -> Pixels:
+        """Return the pixels of a class."""
+        return np.flatnonzero(self.classes == carla_class)
 
-    def of_class(self, carla_class: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return rows and columns of the pixels of a class."""
-        rows, columns = np.nonzero(self.classes == carla_class)
-        return rows, columns
+    def instances(self, pixels: Pixels) -> NDArray[np.int32]:
+        """Return the engine's ids (n,) of what pixels show; those of actors are others."""
+        code = self._instance_bgra[pixels].astype(np.int32)
+        return np.asarray(code[:, 1] | (code[:, 0] << 8))
 
-    def visible_pixels(self, box: LabelBox, pad_m: float) -> int:
-        """Count the pixels whose points lie in a grown box."""
-        window = self._window(box, pad_m)
-        if window is None:
-            return 0
-        top, bottom, left, right = window
-        return int(box.contains(self.cloud[top:bottom, left:right].reshape(-1, 3), pad_m).sum())
+    def points(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Return the places (n, 3) of pixels, ego frame, metres."""
+        return self._unprojected(self.depth_m.reshape(-1)[pixels], self._rays.reshape(-1, 3)[pixels])
 
-    def _window(self, box: LabelBox, pad_m: float) -> tuple[int, int, int, int] | None:
-        """Return the part of the picture in which the box's points can be: top, bottom, left, right; None if none."""
+    def visible_pixels(self, boxes: Sequence[LabelBox], corners_ego: Array, pad_m: float) -> NDArray[np.int64]:
+        """Count the pixels whose points lie in grown boxes.
+
+        Args:
+            boxes: n boxes.
+            corners_ego: (n, 8, 3) corners of the grown boxes, ego frame.
+            pad_m: How much they are grown on every side.
+
+        Returns:
+            (n,) int64.
+        """
         height, width = self.depth_m.shape
-        local = (box.corners(pad_m) - self._place) @ self._rotation
-        depth = local[:, 0]
-        if (depth < NEAR_M).all():
-            return None
-        if (depth < NEAR_M).any():
-            return 0, height, 0, width
-        column = self._middle_px[0] + self._focal_px * local[:, 1] / depth
-        row = self._middle_px[1] - self._focal_px * local[:, 2] / depth
-        left, right = max(math.floor(column.min()), 0), min(math.ceil(column.max()) + 1, width)
-        top, bottom = max(math.floor(row.min()), 0), min(math.ceil(row.max()) + 1, height)
-        return (top, bottom, left, right) if top < bottom and left < right else None
+        local = (corners_ego - self._place) @ self._rotation
+        depth = local[..., 0]
+        nearest, farthest = depth.min(axis=1), depth.max(axis=1)
+        safe = np.maximum(depth, NEAR_M)
+        left, right = _span(self._middle_px[0] + self._focal_px * local[..., 1] / safe, width)
+        top, bottom = _span(self._middle_px[1] - self._focal_px * local[..., 2] / safe, height)
+        is_across = nearest < NEAR_M
+        left[is_across], right[is_across], top[is_across], bottom[is_across] = 0, width, 0, height
+        counts = np.zeros(len(boxes), np.int64)
+        for index in np.flatnonzero((farthest >= NEAR_M) & (left < right) & (top < bottom)).tolist():
+            window = slice(top[index], bottom[index]), slice(left[index], right[index])
+            part = self.depth_m[window]
+            low, high = float(nearest[index]) - DEPTH_SLACK_M, float(farthest[index]) + DEPTH_SLACK_M
+            is_candidate = (part >= low) & (part <= high)
+            if is_candidate.any():
+                points = self._unprojected(part[is_candidate], self._rays[window][is_candidate])
+                counts[index] = np.count_nonzero(boxes[index].contains(points, pad_m))
+        return counts
+
+    def _unprojected(self, depth_m: NDArray[np.float32], rays: NDArray[np.float32]) -> NDArray[np.float32]:
+        points = depth_m[:, None] * rays
+        points += self._place.astype(np.float32)
+        return points
+
+
+def _span(position_px: Array, size_px: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return first and last-but-one pixel that positions (n, 8) span, within the picture."""
+    low = np.clip(np.floor(position_px.min(axis=1)), 0, size_px).astype(np.intp)
+    high = np.clip(np.ceil(position_px.max(axis=1)) + 1, 0, size_px).astype(np.intp)
+    return low, high
 
 
 def _focal_px(camera: Camera) -> float:
@@ -139,6 +162,33 @@ def _rays(camera: Camera) -> NDArray[np.float32]:
     return rays
 
 
-def visible_pixels(views: Sequence[CameraView], box: LabelBox, pad_m: float) -> int:
-    """Count the pixels of all cameras whose points lie in a grown box."""
-    return sum(view.visible_pixels(box, pad_m) for view in views)
+def visible_pixels(views: Sequence[CameraView], boxes: Sequence[LabelBox], pad_m: float) -> NDArray[np.int64]:
+    """Count the pixels of all cameras whose points lie in grown boxes: (n,) int64."""
+    counts = np.zeros(len(boxes), np.int64)
+    if boxes:
+        corners = _corners(boxes, pad_m)
+        for view in views:
+            counts += view.visible_pixels(boxes, corners, pad_m)
+    return counts
+
+
+def _corners(boxes: Sequence[LabelBox], pad_m: float) -> Array:
+    """Return the corners (n, 8, 3) of grown boxes, ego frame."""
+    half = np.array([box.half_m for box in boxes]) + pad_m
+    yaw = np.array([box.yaw_rad for box in boxes])[:, None]
+    x, y, z = np.moveaxis(_CORNERS * half[:, None], -1, 0)
+    cosine, sine = np.cos(yaw), np.sin(yaw)
+    turned = np.stack([x * cosine - y * sine, x * sine + y * cosine, z], axis=-1)
+    return np.asarray(turned + np.array([box.center_ego for box in boxes])[:, None])
+
+
+def points_inside(points_ego: Array, boxes: Sequence[LabelBox], pad_m: float) -> NDArray[np.int64]:
+    """Count the points (m, 3) in grown boxes: (n,) int64."""
+    # In order of x, a box needs only the points of a slice.
+    order = np.argsort(points_ego[:, 0])
+    columns = points_ego.T.take(order, axis=1)
+    center = np.array([box.center_ego[0] for box in boxes])
+    reach = np.array([math.hypot(*(box.half_m[:2] + pad_m).tolist()) for box in boxes]) + _REACH_SLACK_M
+    first, last = np.searchsorted(columns[0], center - reach), np.searchsorted(columns[0], center + reach)
+    slices = zip(boxes, first.tolist(), last.tolist(), strict=True)
+    return np.array([np.count_nonzero(box.contains(columns[:, i:j].T, pad_m)) for box, i, j in slices], np.int64)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,7 +51,8 @@ class Pictures:
         for number, camera in zip(numbers, cameras, strict=True):
             instance = data("instance", number)
             depth = metric_depth(data("depth", number))
-            depth = repair_windows(depth, data("semantics", number)[..., _RED], instance)
+            labels = np.asarray(cv2.extractChannel(data("semantics", number), _RED), np.uint8)
+            depth = repair_windows(depth, labels, instance)
             views.append(CameraView(camera, depth, instance))
         return cls(
             stitch([data("rgb", number) for number in numbers], [_uncropped(each) for each in cameras]), tuple(views)

@@ -66,7 +66,9 @@ def relabel(
             found = _matched(views, rule, boxes[group])
             if len(found):
                 for view in (*views, *others):
-                    view.classes[(view.classes == rule.source) & np.isin(view.instances, found)] = rule.target
+                    pixels = view.of_class(rule.source)
+                    changed = pixels[np.isin(view.instances(pixels), found)]
+                    view.classes.reshape(-1)[changed] = rule.target
 
 
 def _matched(views: Sequence[CameraView], rule: _Rule, boxes: Sequence[LabelBox]) -> NDArray[np.int32]:
@@ -74,9 +76,9 @@ def _matched(views: Sequence[CameraView], rule: _Rule, boxes: Sequence[LabelBox]
     parts: list[NDArray[np.floating]] = [np.empty((0, 3))]
     owners = [np.empty(0, dtype=np.int32)]
     for view in views:
-        rows, columns = view.of_class(rule.source)
-        parts.append(view.cloud[rows, columns])
-        owners.append(view.instances[rows, columns])
+        pixels = view.of_class(rule.source)
+        parts.append(view.points(pixels))
+        owners.append(view.instances(pixels))
     points, owner = np.concatenate(parts), np.concatenate(owners)
     ids = np.unique(owner)
     if not len(ids):

@@ -82,7 +82,9 @@ class Session:
                 (*record["location"].tolist(), *record["rotation_deg"].tolist()) if record is not None else (0.0,) * 6
             )
             kind = stream_type_index(actor.type_id, self.version)
-            self.streams.send(actor.stream_id, packet_head(len(packet), kind, frame, world.elapsed_s, pose), packet)
+            pieces = (packet,) if isinstance(packet, bytes) else packet
+            size = sum(memoryview(piece).nbytes for piece in pieces)
+            self.streams.send(actor.stream_id, packet_head(size, kind, frame, world.elapsed_s, pose), *pieces)
         return frame
 
     def load(self, town: CompiledMap) -> None:

@@ -80,10 +80,10 @@ class StreamHub:
         """True while somebody reads the stream."""
         return stream_id in self._readers
 
-    def send(self, stream_id: int, head: bytes, body: bytes) -> None:
-        """Push one packet to every reader of the stream."""
+    def send(self, stream_id: int, *pieces: bytes | memoryview) -> None:
+        """Push one packet to every reader of the stream; its pieces must not change afterwards."""
         for reader in self._readers.get(stream_id, ()):
-            reader.push(head, body)
+            reader.push(*pieces)
 
     def close(self) -> None:
         """Drop all readers."""
@@ -131,7 +131,7 @@ class StreamConnection(asyncio.Protocol):
         if self._stream_id is not None:
             self._hub.unsubscribe(self._stream_id, self)
 
-    def push(self, head: bytes, body: bytes) -> None:
+    def push(self, *pieces: bytes | memoryview) -> None:
         """Send a packet, or drop it when the reader is hopelessly behind."""
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -141,7 +141,7 @@ class StreamConnection(asyncio.Protocol):
             if self._lost == 1:
                 log.warning("stream %s: its reader is too slow, packets are dropped", self._stream_id)
             return
-        transport.writelines((head, body))
+        transport.writelines(pieces)
 
     def abort(self) -> None:
         """Close without waiting for the reader."""

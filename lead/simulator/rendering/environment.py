@@ -8,7 +8,8 @@ that equal states give equal pictures.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -98,6 +99,11 @@ def environment_from_weather(weather: WeatherParameters, time_s: float) -> Envir
         weather: All fourteen parameters count.
         time_s: Simulation time.
     """
+    return replace(_at_start(weather), time_s=time_s)
+
+
+@lru_cache(maxsize=4)
+def _at_start(weather: WeatherParameters) -> Environment:
     altitude, azimuth = math.radians(weather.sun_altitude_angle), math.radians(weather.sun_azimuth_angle)
     clouds, dust = _share(weather.cloudiness), _share(weather.dust_storm)
     day = _step(-8.0, 8.0, weather.sun_altitude_angle)
@@ -147,5 +153,5 @@ def environment_from_weather(weather: WeatherParameters, time_s: float) -> Envir
         fog_start_m=max(weather.fog_distance, 0.0),
         fog_falloff_per_m=0.002 + 0.02 * min(max(weather.fog_falloff, 0.0), 50.0),
         exposure=0.62 / (brightness**0.72 + 0.06),
-        time_s=time_s,
+        time_s=0.0,
     )

@@ -24,6 +24,7 @@ from lead.simulator.scenery.mesh import Mesh, merge, split_by_place
 from lead.simulator.scenery.strips import TILE_M
 from lead.simulator.scenery.structures import Structures
 from lead.simulator.scenery.terrain import Terrain
+from lead.simulator.scenery.tile_cache import TileCache
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class TileField:
         self._backend = backend
         self._surfaces = GroundScenery(town, ground, Terrain(town))
         self._structures = Structures(level, town, ground)
+        self._stored = TileCache(town.digest)
         self._shown: dict[TileKey, int] = {}
         self._kept: OrderedDict[TileKey, Mesh] = OrderedDict()
         self._kept_bytes = 0
@@ -134,7 +136,12 @@ class TileField:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        mesh = merge([self._surfaces.tile(key), self._structures.tile(key, self._hidden)])
+        is_whole = not self._hidden[(self._structures.tile_of == key).all(axis=1)].any()
+        mesh = self._stored.load(key) if is_whole else None
+        if mesh is None:
+            mesh = merge([self._surfaces.tile(key), self._structures.tile(key, self._hidden)])
+            if is_whole:
+                self._stored.save(key, mesh)
         self._kept[key] = mesh
         self._kept_bytes += mesh.nbytes
         while self._kept_bytes > _KEPT_BYTES and len(self._kept) > 1:

@@ -23,6 +23,8 @@ from lead.simulator.world.solids import Solids
 _CLOCK_SLACK_S = 1e-6
 
 Vector = NDArray[np.float64]
+Body = bytes | tuple[bytes | memoryview, ...]
+"""Body of a packet; in pieces where joining them would copy a whole image."""
 EventBody = Callable[[int, int, object], bytes]
 Cast = Callable[[RayBundle], RayHits]
 
@@ -52,6 +54,11 @@ class Picture(Protocol):
 
     def color(self, style: ColorStyle) -> NDArray[np.uint8]:
         """(h, w, 4) BGRA."""
+
+
+def joined(body: Body) -> bytes:
+    """The bytes of a body as they are sent."""
+    return body if isinstance(body, bytes) else b"".join(body)
 
 
 def _no_rays(bundle: RayBundle) -> RayHits:
@@ -132,7 +139,7 @@ class Sensor(ABC):
         self._last_output_s: float | None = None
         self._tick_s = self._float("sensor_tick", low=0.0) if "sensor_tick" in attributes else 0.0
 
-    def measure(self, context: SensorContext) -> bytes | list[bytes] | None:
+    def measure(self, context: SensorContext) -> Body | list[Body] | None:
         """Body of this tick's packet; several for several events; None when there is nothing to send.
 
         See :meth:`is_due`.
@@ -154,7 +161,7 @@ class Sensor(ABC):
         return time_s - self._last_output_s >= max(self._tick_s - _CLOCK_SLACK_S, _CLOCK_SLACK_S)
 
     @abstractmethod
-    def _measure(self, context: SensorContext, elapsed_s: float) -> bytes | list[bytes] | None:
+    def _measure(self, context: SensorContext, elapsed_s: float) -> Body | list[Body] | None:
         """The measurement of a tick that is due; ``elapsed_s`` seconds after the previous one."""
 
     def _float(self, name: str, *, low: float | None = None, high: float | None = None) -> float:

@@ -68,11 +68,10 @@ class Camera(Sensor):
             effects=self._bool("enable_postprocess_effects"),
         )
 
-    def _measure(self, context: SensorContext, elapsed_s: float) -> bytes:
+    def _measure(self, context: SensorContext, elapsed_s: float) -> tuple[bytes, memoryview]:
         if context.picture is None:
             raise RuntimeError(f"nothing was rendered for {self.blueprint_id}")
-        # One copy: images are what the simulator moves most of.
-        return b"".join((self._header, self._pixels(context.picture, context).data))
+        return self._header, self._pixels(context.picture, context).data
 
     @abstractmethod
     def _pixels(self, picture: Picture, context: SensorContext) -> NDArray[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lead.geometry.boxes import sphere_sweep_distances
 from lead.simulator.scenery.materials import Label
-from lead.simulator.sensors.base import Collision, Sensor, SensorContext, Vector
+from lead.simulator.sensors.base import Body, Collision, Sensor, SensorContext, Vector
 from lead.simulator.world.solids import Solids
 
 _DYNAMIC_LABELS = np.array([12, 13, 14, 15, 16, 17, 18, 19, 21], dtype=np.uint8)
@@ -17,11 +17,11 @@ _DYNAMIC_LABELS = np.array([12, 13, 14, 15, 16, 17, 18, 19, 21], dtype=np.uint8)
 class CollisionSensor(Sensor):
     """``sensor.other.collision``: one event per frame for each party that the parent touches."""
 
-    def _measure(self, context: SensorContext, elapsed_s: float) -> list[bytes] | None:
+    def _measure(self, context: SensorContext, elapsed_s: float) -> list[Body] | None:
         strongest: dict[tuple[int, int], Collision] = {}
         for collision in sorted(context.collisions, key=lambda contact: float(np.linalg.norm(contact.impulse))):
             strongest[collision.other_id, collision.label] = collision
-        bodies = [
+        bodies: list[Body] = [
             context.event_body(collision.other_id, collision.label, [float(part) for part in collision.impulse])
             for collision in strongest.values()
         ]

@@ -53,7 +53,8 @@ class _RotatingLidar(RaySensor):
             return None
         directions = self._fire(per_channel, context.dt_s)
         self._fired, self._per_channel = self._choose(len(directions)), per_channel
-        return RayBundle(context.location, directions[self._fired], self.range_m, context.rotation)
+        rays = directions.take(self._fired, axis=0)
+        return RayBundle(context.location, rays, self.range_m, context.rotation)
 
     def _pack(self, context: SensorContext, elapsed_s: float, bundle: RayBundle, hits: RayHits) -> bytes:
         seen = np.flatnonzero(np.isfinite(hits.distance))
@@ -115,20 +116,23 @@ class Lidar(_RotatingLidar):
     def _points(
         self, directions: NDArray[np.float32], hits: RayHits, seen: NDArray[np.intp]
     ) -> tuple[bytes, NDArray[np.intp]]:
-        distance = hits.distance[seen]
+        distance = hits.distance.take(seen)
         intensity = np.exp(np.float32(-self._attenuation) * distance)
         if self._noise_stddev_m > 0.0:
             noise = self._rng.standard_normal(len(seen), dtype=np.float32)
             distance = distance + np.float32(self._noise_stddev_m) * noise
-        records = np.empty((len(seen), 4), dtype="<f4")
-        np.multiply(directions[seen], distance[:, None], out=records[:, :3])
-        records[:, 3] = intensity
         if self._zero_intensity > 0.0 and self._intensity_limit > 0.0:
             slope = np.float32(self._zero_intensity / self._intensity_limit)
             chance = slope * intensity + np.float32(1.0 - self._zero_intensity)
             draw = self._rng.random(len(seen), dtype=np.float32)
             kept = np.flatnonzero((intensity > self._intensity_limit) | (draw < chance))
-            records, seen = records[kept], seen[kept]
+            seen, distance, intensity = seen.take(kept), distance.take(kept), intensity.take(kept)
+        # Column by column: rows of three are too short for the processor's vectors.
+        rays = directions.take(seen, axis=0)
+        records = np.empty((len(seen), 4), dtype="<f4")
+        for axis in range(3):
+            np.multiply(rays[:, axis], distance, out=records[:, axis])
+        records[:, 3] = intensity
         return records.tobytes(), seen
 
 

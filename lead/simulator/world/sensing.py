@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lead.geometry.frames import rotation_matrices
-from lead.simulator.rendering.scene import RayBundle, RayHits, View
-from lead.simulator.sensors.base import Cast, Collision, Picture, RaySensor, Sensor, SensorContext
+from lead.simulator.rendering.scene import RayHits, View
+from lead.simulator.sensors.base import Body, Collision, Picture, RaySensor, Sensor, SensorContext
 from lead.simulator.sensors.cameras import Camera
 from lead.simulator.sensors.events import CollisionSensor
 from lead.simulator.world.actors import Actor
@@ -41,6 +41,18 @@ class _Due(NamedTuple):
     rotation: NDArray[np.float64]
 
 
+class _Carrier(NamedTuple):
+    """What carries sensors: the actor, its rotation (3, 3) and its angular velocity (3,), rad/s, world frame."""
+
+    actor: Actor | None
+    rotation: NDArray[np.float64] | None
+    spin: NDArray[np.float64]
+
+
+_Answers = dict[int, RayHits]
+"""Hits of a tick by the identity of the bundle of rays, which its sensor keeps."""
+
+
 class SensorSuite:
     """All sensors of an episode that send packets, in order of their ids.
 
@@ -60,7 +72,7 @@ class SensorSuite:
         """Forget an actor; unknown ones are fine."""
         self._actors.pop(actor.id, None)
 
-    def measure(self, wanted: Callable[[int], bool], pack_event: EventPacker) -> Iterator[tuple[Actor, bytes]]:
+    def measure(self, wanted: Callable[[int], bool], pack_event: EventPacker) -> Iterator[tuple[Actor, Body]]:
         """Packets of this frame from the sensors whose stream is ``wanted``."""
         collisions = self._collisions()
         speaking = [
@@ -78,13 +90,20 @@ class SensorSuite:
         if looking:
             self._world.renderer.prepare(self._world, np.stack([one.location[:2] for one in looking]))
         pictures = self._pictures([one for one in looking if isinstance(one.sensor, Camera)])
-        contexts = {one.actor.id: self._context(one, collisions, pictures.get(one.actor.id), pack_event) for one in due}
-        self._cast(due, contexts)
+        answers: _Answers = {}
+        carriers = {number: self._carrier(number) for number in {one.actor.parent_id for one in due}}
+        contexts = {
+            one.actor.id: self._context(
+                one, carriers[one.actor.parent_id], collisions, pictures.get(one.actor.id), pack_event, answers
+            )
+            for one in due
+        }
+        self._cast(due, contexts, answers)
         for one in due:
             bodies = one.sensor.measure(contexts[one.actor.id])
             if bodies is None:
                 continue
-            for body in [bodies] if isinstance(bodies, bytes) else bodies:
+            for body in bodies if isinstance(bodies, list) else [bodies]:
                 yield one.actor, body
 
     def _speaks(self, actor: Actor) -> bool:
@@ -161,18 +180,27 @@ class SensorSuite:
             found.setdefault(event.actor.id, []).append(collision)
         return found
 
+    def _carrier(self, actor_id: int) -> _Carrier:
+        """What sensors are told of the actor that carries them; the same for all of its sensors."""
+        parent = self._world.actors.get(actor_id)
+        if parent is None or parent.table is None:
+            return _Carrier(parent, None, np.zeros(3))
+        record = parent.table.records[parent.row]
+        rotation = rotation_matrices(*record["rotation_deg"].astype(np.float64))
+        return _Carrier(parent, rotation, np.radians(record["angular_velocity_deg"].astype(np.float64)))
+
     def _context(
-        self, one: _Due, collisions: dict[int, list[Collision]], picture: Picture | None, pack_event: EventPacker
+        self,
+        one: _Due,
+        carrier: _Carrier,
+        collisions: dict[int, list[Collision]],
+        picture: Picture | None,
+        pack_event: EventPacker,
+        answers: _Answers,
     ) -> SensorContext:
         world, actor = self._world, one.actor
         assert actor.table is not None
         record = actor.table.records[actor.row]
-        parent = world.actors.get(actor.parent_id)
-        parent_rotation, parent_spin = None, np.zeros(3)
-        if parent is not None and parent.table is not None:
-            parent_record = parent.table.records[parent.row]
-            parent_rotation = rotation_matrices(*parent_record["rotation_deg"].astype(np.float64))
-            parent_spin = np.radians(parent_record["angular_velocity_deg"].astype(np.float64))
         return SensorContext(
             frame=world.frame,
             time_s=world.elapsed_s,
@@ -182,41 +210,31 @@ class SensorSuite:
             rotation=one.rotation,
             velocity=record["velocity"].astype(np.float64),
             parent_id=actor.parent_id,
-            parent_rotation=parent_rotation,
-            parent_angular_velocity=parent_spin,
+            parent_rotation=carrier.rotation,
+            parent_angular_velocity=carrier.spin,
             geo_reference=(world.town.latitude_deg, world.town.longitude_deg),
             gravity_mps2=world.imu_gravity_mps2,
             collisions=collisions.get(actor.parent_id, ()),
+            cast=lambda bundle: answers[id(bundle)],
             velocity_of=self._velocity_of,
             solids=partial(solids_near, world, one.location),
-            event_body=partial(pack_event, parent if parent is not None else actor),
+            event_body=partial(pack_event, carrier.actor if carrier.actor is not None else actor),
             picture=picture,
         )
 
-    def _cast(self, due: Sequence[_Due], contexts: dict[int, SensorContext]) -> None:
-        """Let all sensors that cast rays aim, cast the rays together, and hand each its hits."""
+    def _cast(self, due: Sequence[_Due], contexts: dict[int, SensorContext], answers: _Answers) -> None:
+        """Let all sensors that cast rays aim, cast the rays together, and keep what each of the bundles hit."""
         aimed = [
-            (one.actor.id, bundle)
+            bundle
             for one in due
             if isinstance(one.sensor, RaySensor)
             if (bundle := one.sensor.aim(contexts[one.actor.id])) is not None
         ]
         if aimed:
-            hits = self._world.renderer.cast([bundle for _, bundle in aimed])
-            for (actor_id, _), answer in zip(aimed, hits, strict=True):
-                contexts[actor_id] = replace(contexts[actor_id], cast=_always(answer))
+            answers.update(zip(map(id, aimed), self._world.renderer.cast(aimed), strict=True))
 
     def _velocity_of(self, instance: NDArray[np.int32]) -> NDArray[np.float64]:
         velocity = np.zeros((len(instance), 3))
         moving = instance >= 0
         velocity[moving] = self._world.renderer.instances.velocity[instance[moving]]
         return velocity
-
-
-def _always(hits: RayHits) -> Cast:
-    """The `cast` of a sensor whose rays were cast already."""
-
-    def answer(bundle: RayBundle) -> RayHits:
-        return hits
-
-    return answer

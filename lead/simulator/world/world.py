@@ -21,7 +21,7 @@ from lead.maps.compiled import CompiledMap
 from lead.maps.layout import SignalKind
 from lead.simulator.rendering.options import RenderOptions
 from lead.simulator.scenery.level import Level, build_level
-from lead.simulator.sensors import make_sensor
+from lead.simulator.sensors import Body, make_sensor
 from lead.simulator.world.ackermann import AckermannDrivers
 from lead.simulator.world.actors import Actor, ActorKind, AttachmentType, WorldError
 from lead.simulator.world.attachments import Attachments
@@ -435,7 +435,7 @@ class World:
             )
         )
 
-    def measurements(self, wanted: Callable[[int], bool], pack_event: EventPacker) -> Iterator[tuple[Actor, bytes]]:
+    def measurements(self, wanted: Callable[[int], bool], pack_event: EventPacker) -> Iterator[tuple[Actor, Body]]:
         """Sensor bodies of the last frame, in order of the sensors' ids.
 
         Args:

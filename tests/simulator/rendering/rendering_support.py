@@ -19,6 +19,7 @@ from lead.simulator.rendering.environment import Environment, environment_from_w
 from lead.simulator.rendering.scene import ColorStyle, GroundTruth, Instances, Lights, View
 from lead.simulator.scenery.materials import Label, Material
 from lead.simulator.scenery.mesh import Look, Mesh, MeshBuilder
+from lead.simulator.sensors.base import joined
 from lead.simulator.server import load_town
 from lead.simulator.world.actors import Actor, WorldError
 from lead.simulator.world.weather import WeatherParameters
@@ -224,7 +225,7 @@ def mount(
 
 def measured(world: World) -> dict[int, bytes]:
     """Packets of this tick by sensor, as if every stream had a listener."""
-    return {actor.id: body for actor, body in world.measurements(lambda stream: True, lambda *fields: b"")}
+    return {actor.id: joined(body) for actor, body in world.measurements(lambda stream: True, lambda *fields: b"")}
 
 
 def pixels_of(body: bytes) -> NDArray[np.uint8]:

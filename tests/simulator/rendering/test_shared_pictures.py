@@ -13,6 +13,7 @@ from rendering_support import STEP_S, measured, mount, parked, pixels_of, town_m
 from lead.simulator.rendering.backend import Backend, Frame
 from lead.simulator.rendering.pictures import Request, share
 from lead.simulator.rendering.scene import ColorStyle, View
+from lead.simulator.sensors.base import joined
 from lead.simulator.world.actors import Actor
 from lead.simulator.world.world import World
 
@@ -129,7 +130,7 @@ def test_sharing_changes_no_packet(world: World, car: Actor, counting: CountingB
         counting.forget()
         world.tick(2e-6)  # time must pass for a sensor to speak again, as little as it takes
         alone = dict(
-            (actor.id, body)
+            (actor.id, joined(body))
             for actor, body in world.measurements(lambda stream, own=camera.stream_id: stream == own, lambda *_: b"")
         )
         assert alone == {camera.id: together[camera.id]}

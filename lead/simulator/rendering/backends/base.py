@@ -33,8 +33,9 @@ from lead.simulator.rendering.scene import NO_HITS, Instances, Lights, RayBundle
 from lead.simulator.scenery.mesh import Mesh
 
 _MAX_THREADS = 8
-_CHUNKS_PER_THREAD = 8
-_SMALL_LAUNCH = 4096
+_CHUNKS_PER_THREAD = 4
+_SMALL_LAUNCH, _LARGE_LAUNCH = 4096, 65536
+"""Threads of a kernel from which on it is shared out, and from which on it is in many chunks, which cost time, too."""
 _KEPT_ORDERS = 8
 _CPU_BLOCK = 1  # what launches on the CPU use; another value would be compiled as another module
 _IDENTITY = np.eye(4, dtype=np.float32)
@@ -263,7 +264,7 @@ class WarpBackend(ABC):
             return
         # The first launch may compile; several at once would compile several times.
         kernel.module.load(self.device, block_dim=_CPU_BLOCK)
-        chunks = self._threads * _CHUNKS_PER_THREAD
+        chunks = self._threads * (_CHUNKS_PER_THREAD if count >= _LARGE_LAUNCH else 2)
         bounds = [count * part // chunks for part in range(chunks + 1)]
         jobs = [self._workers.submit(run, low, high - low) for low, high in pairwise(bounds)]
         for job in jobs:

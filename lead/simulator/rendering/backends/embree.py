@@ -34,6 +34,8 @@ class EmbreeBackend(WarpBackend):
         self._scene = EmbreeScene()
         self._intersect = function_address("rtcIntersect8")
         self._occluded = function_address("rtcOccluded8")
+        self._columns = np.zeros((0, 4, 4), np.float32)
+        self._prototypes_shown = np.zeros(0, np.int32)
 
     def _add_mesh(self, key: int, mesh: Mesh) -> None:
         self._scene.add_mesh(key, mesh.vertices, mesh.triangles)
@@ -46,8 +48,14 @@ class EmbreeBackend(WarpBackend):
 
     def _place_instances(self, instances: Instances, inverse: NDArray[np.float64]) -> None:
         columns = np.ascontiguousarray(instances.transform.transpose(0, 2, 1), np.float32)
-        for index, prototype in enumerate(instances.prototype.tolist()):
-            self._scene.place(FIRST_INSTANCE + index, prototype, columns[index])
+        # Most things stand still: parked cars, heads of lights.
+        known = min(len(columns), len(self._columns))
+        is_new = np.ones(len(columns), bool)
+        is_new[:known] = (columns[:known] != self._columns[:known]).any(axis=(1, 2))
+        is_new[:known] |= instances.prototype[:known] != self._prototypes_shown[:known]
+        for index in np.flatnonzero(is_new).tolist():
+            self._scene.place(FIRST_INSTANCE + index, int(instances.prototype[index]), columns[index])
+        self._columns, self._prototypes_shown = columns, instances.prototype.copy()
 
     def _clear(self, slot: int) -> None:
         self._scene.clear(slot)

@@ -20,7 +20,7 @@ class Member:
     to_local: wp.mat33
 
 
-MEMBER_DTYPE: np.dtype[Any] = Member.numpy_dtype()
+MEMBER_DTYPE: np.dtype[Any] = np.dtype(Member.numpy_dtype())
 
 
 @wp.struct

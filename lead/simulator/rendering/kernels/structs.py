@@ -35,7 +35,7 @@ class Light:
     range_m: wp.float32
 
 
-LIGHT_DTYPE: np.dtype[Any] = Light.numpy_dtype()
+LIGHT_DTYPE: np.dtype[Any] = np.dtype(Light.numpy_dtype())
 
 
 @wp.struct
@@ -47,7 +47,7 @@ class Camera:
     per_px: wp.float32  # 1 / focal length in pixels
 
 
-CAMERA_DTYPE: np.dtype[Any] = Camera.numpy_dtype()
+CAMERA_DTYPE: np.dtype[Any] = np.dtype(Camera.numpy_dtype())
 
 
 @wp.struct
@@ -81,7 +81,7 @@ class Slot:
     to_previous: wp.mat44
 
 
-SLOT_DTYPE: np.dtype[Any] = Slot.numpy_dtype()
+SLOT_DTYPE: np.dtype[Any] = np.dtype(Slot.numpy_dtype())
 
 
 @wp.struct
@@ -123,7 +123,7 @@ class RayHit:
     label: wp.uint32
 
 
-RAY_HIT_DTYPE: np.dtype[Any] = RayHit.numpy_dtype()
+RAY_HIT_DTYPE: np.dtype[Any] = np.dtype(RayHit.numpy_dtype())
 
 
 @wp.struct
@@ -136,7 +136,7 @@ class Bundle:
     first: wp.int32
 
 
-BUNDLE_DTYPE: np.dtype[Any] = Bundle.numpy_dtype()
+BUNDLE_DTYPE: np.dtype[Any] = np.dtype(Bundle.numpy_dtype())
 
 
 @wp.struct
