@@ -1,15 +1,17 @@
 """Measure the making of training samples: from the files of a route, from the cache, and building the cache.
 
-Run from the project root: ``python benchmarks/dataloading.py [--quick] [--json FILE] [--route DIR]``. Without a route
-one is recorded first: three cameras and the twin rig, 30 boxes, 60,000 LiDAR points. Times are CPU time of one thread,
-as every core of a loader has its own process; of several rounds the quickest counts, since other work on the machine
-makes CPU time longer, too. Samples are varied as in training: both views, colour augmentation.
+Run from the project root: ``python benchmarks/dataloading.py [--quick] [--json FILE] [--route DIR] [--workers N]``.
+Without a route one is recorded first: three cameras and the twin rig, 30 boxes, 60,000 LiDAR points. Times are CPU time
+of one thread, as every core of a loader has its own process; of several rounds the quickest counts, since other work on
+the machine makes CPU time longer, too. Samples are varied as in training: both views, colour augmentation.
+``loader_samples_per_s_N`` is what a trainer gets: batches of 64 from N worker processes, by the clock.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
 import shutil
 import tempfile
 import time
@@ -25,7 +27,10 @@ from lead.dataset.cache.build import build_route, tasks_of
 from lead.dataset.cache.settings import RecordSettings
 from lead.dataset.cache.store import RecordStore
 from lead.dataset.carla_sample import CarlaSamples, SampleOptions
+from lead.dataset.collections import everything
 from lead.dataset.frame import RADARS, Frame, PointCloud
+from lead.dataset.loading.loader import BatchLoader
+from lead.dataset.loading.sampling import EpochPlan
 from lead.dataset.rig_detection import rig_of
 from lead.dataset.route_index import FrameIndex, RouteChoice, build_index
 from lead.dataset.route_writer import RouteWriter
@@ -33,6 +38,7 @@ from lead.dataset.schema import POP_DISTANCES
 
 BOXES, POINTS, RADAR_POINTS = 30, 60_000, 75
 FRAMES, SKIPPED = 24, 8
+BATCH = 64
 ROUTE = "data/Accident/Town03_Rep0_made_route0_01_02_03_04_05"
 RESULTS = {"status": "Perfect", "num_infractions": 0, "infractions": {}, "scores": {"score_composed": 100.0}}
 PUBLIC_MS = {"cold_ms_per_sample": 1161.0, "warm_ms_per_sample": 78.0}
@@ -44,6 +50,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller run, under 50 s on 2 cores")
     parser.add_argument("--json", type=Path, help="write metric name to number, plus the machine")
+    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)), help="worker processes")
     parser.add_argument("--route", type=Path, help="folder of a recorded route to measure with instead")
     return parser.parse_args()
 
@@ -177,7 +184,19 @@ def loading(source: CarlaSamples) -> Callable[[int], object]:
     return lambda number: source.load(number % len(source), np.random.default_rng([7, number]))
 
 
-def measure(root: Path, index: FrameIndex, quick: bool) -> dict[str, tuple[float, str]]:
+def loader_samples_per_s(source: CarlaSamples, workers: int, quick: bool) -> float:
+    """Samples per second of a trainer's loader, once its processes have started."""
+    batches = max(4, 2 * workers) if quick else max(32, 8 * workers)
+    first = 2 * workers
+    plan = EpochPlan([everything(len(source))], BATCH, samples_per_epoch=(first + batches) * BATCH)
+    with BatchLoader([source], plan, workers=workers) as loader:
+        for number, _ in enumerate(loader, start=1):
+            if number == first:
+                start_s = time.perf_counter()
+    return batches * BATCH / (time.perf_counter() - start_s)
+
+
+def measure(root: Path, index: FrameIndex, quick: bool, workers: int) -> dict[str, tuple[float, str]]:
     """All metrics for a data set."""
     rig = rig_of(index)
     settings = RecordSettings(rig.name)
@@ -189,6 +208,7 @@ def measure(root: Path, index: FrameIndex, quick: bool) -> dict[str, tuple[float
     count, rounds = (24, 3) if quick else (100, 5)
     cold = cpu_ms(loading(CarlaSamples(index, rig)), count, rounds)
     warm = cpu_ms(loading(CarlaSamples(index, rig, cache=cache)), 2 * count, rounds)
+    rate = loader_samples_per_s(CarlaSamples(index, rig, cache=cache), workers, quick)
     plain = cpu_ms(loading(CarlaSamples(index, rig, SampleOptions(augmentation=0.0), cache)), 2 * count, rounds)
     return {
         "cold_ms_per_sample": (cold, f"from the files of the route; public code {PUBLIC_MS['cold_ms_per_sample']:.0f}"),
@@ -196,6 +216,7 @@ def measure(root: Path, index: FrameIndex, quick: bool) -> dict[str, tuple[float
         "warm_plain_ms_per_sample": (plain, "from the cache, colours as they are"),
         "cold_over_warm": (cold / warm, "times quicker with the cache"),
         "samples_per_s_core": (1e3 / warm, "from the cache"),
+        f"loader_samples_per_s_{workers}": (rate, f"from the cache, batches of {BATCH}, {workers} processes"),
         "build_ms_per_frame": (build_ms, "both views, written"),
         "cache_kb_per_record": (outcome.bytes / max(outcome.built, 1) / 1e3, "one frame in one view"),
     }
@@ -212,7 +233,7 @@ def main() -> None:
         else:
             copy_route(options.route, root)
         index = build_index(root, skip_first=SKIPPED, skip_last=SKIPPED, choice=RouteChoice.ALL)
-        rows = measure(root, index, options.quick)
+        rows = measure(root, index, options.quick, options.workers)
     report("Data loading", rows, options.json)
 
 

@@ -50,7 +50,7 @@ stage cache "$python" -m lead cache build "$folder/data" --workers "$workers"
 stage pretrain train "logdir=$folder/pretrain" "epochs=$pretrain_epochs"
 stage posttrain train "logdir=$folder/posttrain" "epochs=$posttrain_epochs" use_planning_decoder=true \
   "load_file=$(last_weights "$folder/pretrain" "$pretrain_epochs")"
-stage export "$python" -m lead export-weights "$folder/posttrain/best" --out "$folder/policy"
+stage export "$python" -m lead export-weights "$folder/posttrain" --out "$folder/policy"
 stage heldout "$python" -m lead benchmark bench2drive --routes "$heldout_routes" \
   --checkpoint "$folder/policy" --workers "$workers" --repetitions "${SEEDS:-1}" --output-dir "$folder/heldout"
 stage score "$python" -m lead score "$folder/heldout" --benchmark bench2drive --routes "$heldout_routes"

@@ -35,7 +35,7 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
         list[str] | None, typer.Option(help="Scenario class or folder to leave out; may be repeated.")
     ] = None,
     frames: Annotated[
-        int | None, typer.Option(help="Begin no further route once so many frames to learn from are recorded.", min=1)
+        int | None, typer.Option(help="Begin no further route once there are so many frames to learn from.", min=1)
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Begin no further route after so long.", min=0.0)] = None,
     repetitions: options.Repetitions = 1,
@@ -99,7 +99,7 @@ class Limit:
     """How much is enough; None for no limit.
 
     Attributes:
-        frames: Recorded frames to learn from, in this run.
+        frames: Frames to learn from, with those of earlier runs.
         minutes: Time that this run takes, without the end of the routes under way.
     """
 
@@ -140,6 +140,9 @@ def _run(
         store.open(resume=True)
         waiting = [task for task in tasks if not folders.is_complete(task)]
         progress = CollectionProgress(len(tasks), len(tasks) - len(waiting))
+        for task in tasks:
+            if folders.is_complete(task) and folders.rejection(task) is None:
+                progress.add_earlier(folders.of(task))
         table = CollectTable(store, folders, progress, len(waiting), len(settings))
         began_s = time.monotonic()
 
@@ -151,8 +154,8 @@ def _run(
             report = run_tasks(waiting, openers, settings, store, table, is_enough=is_enough)
     missing = sum(not folders.is_complete(task) for task in tasks)
     typer.echo(
-        f"{len(tasks) - missing} of {len(tasks)} routes are complete, {progress.frames} frames in this run,"
-        f" {progress.accepted_frames} of them to learn from"
+        f"{len(tasks) - missing} of {len(tasks)} routes are complete, {progress.frames} frames in this run;"
+        f" {progress.accepted_frames} frames to learn from"
     )
     typer.echo(f"data     {folders.root}")
     typer.echo(f"inspect  lead dataset info {folders.root}")

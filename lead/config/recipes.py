@@ -52,8 +52,13 @@ def navsim_ltfv6() -> Values:
     return {**visiononly(), "use_carla_data": False, "use_navsim_data": True}
 
 
+def mixed_ltfv6() -> Values:
+    """Cameras alone, on NAVSIM and on simulated data with NAVSIM's cameras."""
+    return {**navsim_ltfv6(), "use_carla_data": True}
+
+
 def tfv6_compact() -> Values:
-    """A network of 12 million parameters with the published inputs and outputs."""
+    """A network of 12 million parameters with the published inputs and outputs, for small simulated data sets."""
     return {
         **_encoders("regnety_002"),
         "transfuser_token_dim": 128,
@@ -64,6 +69,7 @@ def tfv6_compact() -> Values:
         "deconv_channel_num_0": 64,
         "deconv_channel_num_1": 32,
         "deconv_channel_num_2": 16,
+        "collection": "balanced",
     }
 
 
@@ -89,6 +95,7 @@ def debug() -> Values:
         "used_cameras": [False, True, False],
         "use_planning_decoder": True,
         "pretrained_encoder": False,
+        "collection": "all",
         "use_sensor_perburtation": False,
         "use_color_aug": False,
         "dropout": 0.0,
@@ -125,6 +132,7 @@ RECIPES: Mapping[str, Callable[[], Values]] = MappingProxyType(
             visiononly,
             town13heldout,
             navsim_ltfv6,
+            mixed_ltfv6,
             tfv6_compact,
             tfv6_compact_noradar,
             tfv6_compact_nolidar,

@@ -22,6 +22,10 @@ from lead.config.resolve import ConfigError, nearest, resolve
 
 VARIABLE = "LEAD_TRAINING_CONFIG"
 MODEL_TYPES = ("tfv6", "plant")
+HELD_OUT = "town13_held_out"
+COLLECTIONS = ("all", HELD_OUT, "balanced", "navsim", "waymo")
+"""Names of collections of simulated samples: ``balanced`` draws frames that stand less often, the last two draw what is
+rare in those real logs more often."""
 _OF_ONE_RUN = frozenset(
     """
     recipe device logdir load_file continue_failed_training resume skip_first skip_last compile
@@ -54,17 +58,23 @@ class TrainingConfig:
         carla_root: Data set; its folder's name tells the camera rig.
         target_dataset: Number of the kind of data; 0 to tell from ``carla_root``.
         use_carla_data: Train on CARLA.
-        use_navsim_data: Train on NAVSIM.
+        use_navsim_data: Train on NAVSIM; together with CARLA in one network, on simulated data with NAVSIM's cameras.
         use_waymo_e2e_data: Train on Waymo's end-to-end set; refused, there is no network for it.
+        schedule_carla_num_samples: In a mixture, fade from simulated to real samples; otherwise equal shares.
         navsim_data_root: Folder of NAVSIM's training cache.
-        carla_num_samples: Samples of an epoch; -1 for all.
+        carla_num_samples: Samples of an epoch, of all sources together; -1 for all.
+        collection: Which simulated samples, how often: one of :data:`COLLECTIONS`, or a published index file
+            (``*.gz``); None for ``town13_held_out`` where ``hold_out_town13_routes`` says so, ``navsim`` in a mixture,
+            else ``all``.
         hold_out_town13_routes: Leave Town13 out.
         skip_first: Frames left out at a route's begin; None for 1 in pre-training, else 8.
-        skip_last: The same at its end.
+        skip_last: The same at its end; 16 where four seconds ahead are learnt, as on NAVSIM.
         use_sensor_perburtation: Train on the shifted and turned view, too.
-        use_sensor_perburtation_prob: Share of samples that are.
+        use_sensor_perburtation_prob: Share of samples that are; None for 0.5, with NAVSIM 0.8.
         use_color_aug: Change images at random.
-        use_color_aug_prob: Probability of each of the six changes.
+        use_color_aug_prob: Probability of each of the six changes; None for 0.2, with NAVSIM 0.1.
+        horizontal_fov_reduction: Columns cut off at each side of simulated images, which are stretched back to their
+            width; driving does the same.
         use_persistent_cache: Read from the cache where it has a sample.
         training_used_lidar_steps: LiDAR sweeps that go into the raster.
         max_bad_fraction: Share of an epoch's samples that may be unusable.
@@ -117,7 +127,7 @@ class TrainingConfig:
         checkpoint_every_steps: Also within an epoch; 0 for only at its end.
         keep_checkpoints: Newest epochs that are kept.
         epoch_checkpoints_keep: Epochs whose weights are kept for good.
-        validation_root: Data set to validate on; None to take routes of the training's own away.
+        validation_root: Data set to validate on, in a mixture NAVSIM's; None to take routes of the training's own away.
         validation_fraction: Share of the routes that is taken away; 0 for no validation.
         validation_samples: Most samples of a validation.
         log_scalars_frequency: Steps between two entries.
@@ -144,15 +154,18 @@ class TrainingConfig:
     use_carla_data: bool = True
     use_navsim_data: bool = False
     use_waymo_e2e_data: bool = False
+    schedule_carla_num_samples: bool = False
     navsim_data_root: str = "data/navsim_training_cache/navtrain"
     carla_num_samples: int = -1
+    collection: str | None = None
     hold_out_town13_routes: bool = False
     skip_first: int | None = None
     skip_last: int | None = None
     use_sensor_perburtation: bool = True
-    use_sensor_perburtation_prob: float = 0.5
+    use_sensor_perburtation_prob: float | None = None
     use_color_aug: bool = True
-    use_color_aug_prob: float = 0.2
+    use_color_aug_prob: float | None = None
+    horizontal_fov_reduction: int = 0
     use_persistent_cache: bool = True
     training_used_lidar_steps: int = 10
     max_bad_fraction: float = 0.05
@@ -223,17 +236,14 @@ class TrainingConfig:
         """
         if self.model_type not in MODEL_TYPES:
             raise ConfigError(f"model_type is {self.model_type!r}; it must be one of {', '.join(MODEL_TYPES)}")
-        sources = self.use_carla_data + self.use_navsim_data + self.use_waymo_e2e_data
-        if sources != 1:
-            raise ConfigError(
-                f"{sources} of use_carla_data, use_navsim_data and use_waymo_e2e_data are true: a network is trained on"
-                " exactly one of them"
-            )
         if self.radar_detection and not self.use_radars:
             raise ConfigError("radar_detection=true needs use_radars=true: the radar head would get no input")
+        self._check_sources()
         skipped = 8 if self.use_planning_decoder else 1
         self._complete("skip_first", skipped)
-        self._complete("skip_last", skipped)
+        self._complete("skip_last", 16 if self.use_planning_decoder and self.use_navsim_data else skipped)
+        self._complete("use_sensor_perburtation_prob", 0.8 if self.use_navsim_data else 0.5)
+        self._complete("use_color_aug_prob", 0.1 if self.use_navsim_data else 0.2)
         self._complete("epochs", 61 if self.use_navsim_data else 20 if self.use_waymo_e2e_data else 31)
         self._complete("use_cosine_annealing_with_restarts", not self.use_waymo_e2e_data)
         self._complete("logdir", f"outputs/local_training/{self.stage}")
@@ -264,10 +274,49 @@ class TrainingConfig:
         if getattr(self, name) is None:
             object.__setattr__(self, name, value)
 
+    @property
+    def chosen_collection(self) -> str:
+        """Which simulated samples are drawn, and how often."""
+        return self.collection or (HELD_OUT if self.hold_out_town13_routes else "navsim" if self.is_mixed else "all")
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether one network is trained on simulated and real data together."""
+        return self.use_carla_data and self.use_navsim_data
+
+    def _check_sources(self) -> None:
+        """Refuse data that no network learns from together, and complete what depends on them.
+
+        Raises:
+            ConfigError: If the choices do not fit together.
+        """
+        if not (self.use_carla_data or self.use_navsim_data or self.use_waymo_e2e_data):
+            raise ConfigError(
+                "none of use_carla_data, use_navsim_data and use_waymo_e2e_data is true: nothing to learn"
+            )
+        if self.use_waymo_e2e_data and (self.use_carla_data or self.use_navsim_data):
+            raise ConfigError(
+                "use_waymo_e2e_data=true cannot be mixed: there is no network for Waymo's data, alone or with others"
+            )
+        if self.is_mixed and (self.radar_detection or not self.LTF):
+            raise ConfigError(
+                "use_carla_data and use_navsim_data are both true: NAVSIM has neither LiDAR nor radar, so a network on"
+                " both needs LTF=true use_radars=false radar_detection=false use_radar_detection=false; to train on one"
+                " of the two, set the other to false"
+            )
+        if self.schedule_carla_num_samples and not self.is_mixed:
+            raise ConfigError("schedule_carla_num_samples=true needs use_carla_data=true and use_navsim_data=true")
+        if self.chosen_collection not in COLLECTIONS and not self.chosen_collection.endswith(".gz"):
+            raise ConfigError(
+                f"collection is {self.collection!r}; it must be one of {', '.join(COLLECTIONS)}, or an index file *.gz"
+            )
+        if self.hold_out_town13_routes and self.chosen_collection != HELD_OUT:
+            raise ConfigError(f"hold_out_town13_routes=true is another collection than collection={self.collection}")
+
     def _check_numbers(self) -> None:
         at_least = {
             0: "skip_first skip_last assigned_cpu_cores warm_up_steps clip_norm weight_decay checkpoint_every_steps "
-            "validation_samples group_width seed",
+            "validation_samples group_width seed horizontal_fov_reduction",
             1: "epochs batch_size accumulation_steps keep_checkpoints prefetch_factor log_scalars_frequency "
             "log_images_frequency max_skipped_steps divergence_factor limit_steps "
             "training_used_lidar_steps",

@@ -16,12 +16,15 @@ from lead.dataset.cache.record import ViewRecord
 from lead.dataset.cache.settings import RecordSettings
 from lead.dataset.cache.sources import BAD_LABELS, MISSING, UNREADABLE, build_record
 from lead.dataset.cache.store import CacheState, RecordStore
-from lead.dataset.errors import SampleError
+from lead.dataset.decode import read_labels
+from lead.dataset.errors import DatasetError, SampleError
 from lead.dataset.labels.center_net import center_net_targets
 from lead.dataset.labels.classes import BoxClass
-from lead.dataset.labels.motion import COMMANDS, WAYPOINTS
+from lead.dataset.labels.motion import COMMANDS, WAYPOINTS, Motion, read_motion
 from lead.dataset.labels.path import PATH_POINTS
 from lead.dataset.labels.radar import radar_labels
+from lead.dataset.layout import METAS, frame_path
+from lead.dataset.rig_detection import recorded_shape
 from lead.dataset.route_index import FrameIndex
 from lead.sensing.encodings import decode_depth8, decode_depth16
 from lead.sensing.images import select_cameras
@@ -48,6 +51,9 @@ class SampleOptions:
         has_lidar: The LiDAR raster is wanted.
         has_radar: The radar's points and labels are wanted.
         has_perspective: Semantics and depth of the camera images are wanted.
+        has_depth: Of these, depth is.
+        horizontal_fov_reduction: Columns cut off at each side of the images of the used cameras, put side by side; what
+            is left is stretched to the old width, as the published agent does.
         needs_plan: Samples whose future or path ahead is cut off by the end of the route are errors; otherwise, for
             trainings that do not look at it, the last known values are repeated.
         lidar_ticks: LiDAR points of this age, in ticks, and older ones are left out.
@@ -60,6 +66,8 @@ class SampleOptions:
     has_lidar: bool = True
     has_radar: bool = True
     has_perspective: bool = True
+    has_depth: bool = True
+    horizontal_fov_reduction: int = 0
     needs_plan: bool = True
     lidar_ticks: int = 10
     legacy: Legacy = CORRECTED
@@ -91,9 +99,15 @@ class CarlaSamples:
 
         Raises:
             RigError: If the camera flags do not fit the rig.
-            ValueError: If the cache holds records of another kind than these samples need.
+            ValueError: If the cache holds records of another kind than these samples need, or nothing would be left of
+                the images.
         """
         rig.used(options.used_cameras)
+        width = rig.image_shape(options.used_cameras)[1]
+        if not 0 <= 2 * options.horizontal_fov_reduction < width:
+            raise ValueError(
+                f"{options.horizontal_fov_reduction} columns cannot be cut off both sides of images of {width} columns"
+            )
         self.index = index
         self.rig = rig
         self.options = options
@@ -151,6 +165,33 @@ class CarlaSamples:
         sample["loading_time"] = np.array(time.perf_counter() - start_s, np.float32)
         return sample
 
+    def motion(self, index: int, ahead: int) -> Motion:
+        """Read what the ego does in another frame of a sample's route, in its own frame there.
+
+        Args:
+            index: Number of the sample.
+            ahead: How many stored frames later; negative for earlier ones.
+
+        Raises:
+            SampleError: If the route has no such frame, or its labels are damaged.
+        """
+        entry, frame = self.index.routes[self.index.route[index]], int(self.index.frame[index]) + ahead
+        if self._cache is not None:
+            record, _ = self._cache.get(self.index.root, entry.relative_dir, frame, is_twin=False)
+            if record is not None:
+                return record.motion
+        path = frame_path(self.index.root / entry.relative_dir, METAS, frame)
+        try:
+            meta = read_labels(path)
+            if not isinstance(meta, dict):
+                raise SampleError(f"{path} holds no metas", BAD_LABELS)
+            return read_motion(meta)
+        except SampleError:
+            raise
+        except DatasetError as error:
+            kind = UNREADABLE if path.exists() else MISSING
+            raise SampleError(f"{self.tags(index)}: it needs frame {frame} of its route, too: {error}", kind) from error
+
     def _finish(self, record: ViewRecord, rng: np.random.Generator) -> Sample:
         options, window = self.options, self.rig.bev
         sample: Sample = {"rgb": self._rgb(record, rng)}
@@ -163,6 +204,7 @@ class CarlaSamples:
         if options.has_perspective:
             # A copy, since what comes from a cache must not be written to.
             sample["semantic"] = self._selected(_present(record.semantic, "semantics"), "semantics").copy()
+        if options.has_perspective and options.has_depth:
             code: NDArray[Any] | None = record.depth_code
             sample["depth"] = self._depth(_present(code, "depth"))
         sample["bev_semantic"] = np.array(_present(record.bev_semantic, "hdmap"))
@@ -187,26 +229,39 @@ class CarlaSamples:
         return channels
 
     def _selected(self, image: NDArray[np.uint8], folder: str) -> NDArray[np.uint8]:
-        """Columns of the used cameras of an image in full resolution."""
-        expected = self.rig.image_shape()
+        """What the used cameras see of an image in full resolution."""
+        expected = recorded_shape(self.rig)
         if image.shape[:2] != expected:
             raise SampleError(
                 f"{folder} has {image.shape[0]} x {image.shape[1]} pixels, but the rig {self.rig.name} makes "
                 f"{expected[0]} x {expected[1]}",
                 BAD_LABELS,
             )
-        return np.asarray(select_cameras(image, self.rig, self.options.used_cameras), np.uint8)
+        return np.asarray(self._seen(image, is_classes=folder != "rgb"), np.uint8)
 
     def _depth(self, code: NDArray[Any]) -> NDArray[np.float32]:
         import cv2
 
         is_fine = code.dtype == np.uint16
         small_m = decode_depth16(code.astype(np.uint16)) if is_fine else decode_depth8(code.astype(np.uint8))
-        height, width = self.rig.image_shape()
+        height, width = recorded_shape(self.rig)
         if height * small_m.shape[1] != width * small_m.shape[0]:
             raise SampleError(f"depth cannot be of shape {small_m.shape}", BAD_LABELS)
         depth_m = cv2.resize(small_m, (width, height), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(select_cameras(depth_m, self.rig, self.options.used_cameras), np.float32)
+        return np.asarray(self._seen(depth_m, is_classes=False), np.float32)
+
+    def _seen(self, image: NDArray[Any], *, is_classes: bool) -> NDArray[Any]:
+        """Cut a stored image to the rows and columns that the network sees of the used cameras."""
+        import cv2
+
+        rows = self.rig.image_shape()[0]
+        seen = select_cameras(image[:rows], self.rig, self.options.used_cameras)
+        cut = self.options.horizontal_fov_reduction
+        if not cut:
+            return seen
+        how = cv2.INTER_NEAREST if is_classes else cv2.INTER_LINEAR
+        inner = np.ascontiguousarray(seen[:, cut:-cut])
+        return np.asarray(cv2.resize(inner, (seen.shape[1], seen.shape[0]), interpolation=how))
 
 
 def _present(part: Part | None, folder: str) -> Part:

@@ -149,6 +149,11 @@ GENERAL_RULES = (
 NAVSIM_RULES = (BAD_WEATHER, *SCENARIO_RULES, *GENERAL_RULES)
 WAYMO_RULES = (*SCENARIO_RULES, *GENERAL_RULES)
 """Waymo's logs have bad weather."""
+BALANCED_RULES = (
+    Rule("standing", 0.25, lambda table: table["brakes"] & (table["speed_mps"] < STANDING_MPS)),
+    Rule("others", 1.0, _always),
+)
+"""For trainings on simulated data alone, where a third of all frames waits at a light and looks like the one before."""
 
 
 def mine(index: FrameIndex, rules: tuple[Rule, ...], folder: Path, workers: int = 1) -> list[Group]:
@@ -156,7 +161,8 @@ def mine(index: FrameIndex, rules: tuple[Rule, ...], folder: Path, workers: int 
 
     Args:
         index: The samples.
-        rules: :data:`NAVSIM_RULES` or :data:`WAYMO_RULES`; each sample goes to the first that fits.
+        rules: :data:`NAVSIM_RULES`, :data:`WAYMO_RULES` or :data:`BALANCED_RULES`; each sample goes to the first that
+            fits.
         folder: Where what was read of the labels is kept.
         workers: Processes that read labels, which takes some ten milliseconds per sample the first time.
 

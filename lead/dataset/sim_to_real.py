@@ -1,15 +1,19 @@
-"""Coarser classes for simulated samples that are mixed with real ones: only what also real labels can tell apart."""
+"""Simulated samples as they are mixed with real ones: classes that also real labels can tell apart, NAVSIM's plan."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.dataset.carla_sample import CarlaSamples
 from lead.dataset.class_map import SemanticClass
+from lead.dataset.errors import SampleError
 from lead.dataset.labels.classes import BevClass, BoxClass
-from lead.dataset.loading.source import Sample, SampleSource
+from lead.dataset.loading.source import Sample
+from lead.dataset.navsim_plan import FRAMES_TO_JOIN, navsim_plan
 
 TWIN_SHARE, AUGMENTATION = 0.8, 0.1
 """How often the twin rig's view is taken, and each colour operator applied, in trainings that mix."""
@@ -24,6 +28,13 @@ BEV_MERGES: Mapping[int, int] = {
 }
 BOX_MERGES: Mapping[int, int] = {BoxClass.SPECIAL: BoxClass.VEHICLE, BoxClass.PARKING: BoxClass.VEHICLE}
 _CLASS_COLUMN = 7
+_SIMULATED_PLAN = frozenset(
+    """
+    future_waypoints future_yaws route target_point_previous target_point target_point_next command next_command
+    target_speed brake
+    """.split()  # noqa: SIM905  # a table of words
+)
+"""What a planner of the simulator's own learns from."""
 
 
 def _table(merges: Mapping[int, int]) -> NDArray[np.uint8]:
@@ -37,12 +48,17 @@ _SEMANTIC, _BEV, _BOX = (_table(merges) for merges in (SEMANTIC_MERGES, BEV_MERG
 
 
 class SimToRealSamples:
-    """The samples of a simulated source with merged classes; see :class:`lead.dataset.loading.source.SampleSource`."""
+    """The samples of a simulated source for a mixture; see :class:`lead.dataset.loading.source.SampleSource`."""
 
-    def __init__(self, source: SampleSource) -> None:
-        """Keep the source, which has CARLA's classes."""
+    def __init__(self, source: CarlaSamples, *, has_plan: bool) -> None:
+        """Keep the source.
+
+        Args:
+            source: Samples with the simulator's classes.
+            has_plan: Inputs and labels of the planner are wanted, in NAVSIM's form; without, there are none.
+        """
         self.name = source.name
-        self._source = source
+        self._source, self._has_plan = source, has_plan
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -53,12 +69,23 @@ class SimToRealSamples:
         return self._source.tags(index)
 
     def load(self, index: int, rng: np.random.Generator) -> Sample:
-        """Make a sample; as the source does, with other classes.
+        """Make a sample; as the source does, with other classes and, if wanted, another plan.
 
         Raises:
             SampleError: If the sample cannot be learnt from.
         """
-        return merge_classes(self._source.load(index, rng))
+        start_s = time.perf_counter()
+        sample = merge_classes(self._source.load(index, rng))
+        plan: Sample = {}
+        if self._has_plan:
+            later, before = (self._source.motion(index, ahead) for ahead in (FRAMES_TO_JOIN, -1))
+            try:
+                plan = navsim_plan(sample, later, before)
+            except SampleError as error:
+                raise SampleError(f"{self.tags(index)}: {error}", error.kind) from error
+        sample = {name: value for name, value in sample.items() if name not in _SIMULATED_PLAN} | plan
+        sample["loading_time"] = np.array(time.perf_counter() - start_s, np.float32)
+        return sample
 
 
 def merge_classes(sample: Sample) -> Sample:
@@ -70,10 +97,13 @@ def merge_classes(sample: Sample) -> Sample:
     Returns:
         A new dict that shares the arrays that do not change.
     """
+    import cv2
+
     merged = dict(sample)
     for name, table in (("semantic", _SEMANTIC), ("bev_semantic", _BEV)):
         if name in sample:
-            merged[name] = table[sample[name]]
+            # Many times as fast as indexing the table.
+            merged[name] = np.asarray(cv2.LUT(np.asarray(sample[name], np.uint8), table))
     if "center_net_heatmap" in sample:
         heatmap = np.array(sample["center_net_heatmap"], np.float32)
         for source, target in BOX_MERGES.items():

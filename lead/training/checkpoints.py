@@ -10,6 +10,7 @@ Each file is written under another name first. ``state_*.pt`` is the last of its
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import pickle
@@ -24,6 +25,7 @@ import torch
 from torch import Tensor
 
 from lead.config.published import FILE_NAME
+from lead.dataset.files import write_whole
 from lead.training.errors import TrainingError
 
 LOG = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ BEST = "best"
 _PARTS = ("model", "optimizer", "scheduler")
 FINISHED_EPOCH = "finished_epoch"
 """The only entry of the state of a published checkpoint."""
-_MODEL = re.compile(r"model_(\d{4,6})\.pth")
+_MODEL = re.compile(r"model_(\d{4,6})(?:_\d{1,6})?\.pth")
 _STATE = re.compile(r"state_(\d{4,6})\.pt")
 _MIDWAY = re.compile(r"midway_(\d{8,12})\.pt")
 
@@ -86,11 +88,20 @@ class CheckpointFolder:
             if other != path:
                 other.unlink(missing_ok=True)
 
-    def save_best(self, model: Mapping[str, Tensor], epoch: int) -> None:
-        """Save the best weights so far as a checkpoint folder of their own."""
+    def save_best(self, model: Mapping[str, Tensor], epoch: int, config: Mapping[str, Any] | None = None) -> None:
+        """Save the best weights so far as a checkpoint folder of their own.
+
+        Args:
+            model: The weights.
+            epoch: Their epoch.
+            config: Content of its ``config.json``; None for that of the log folder.
+        """
         best = self.folder / BEST
         best.mkdir(exist_ok=True)
-        shutil.copyfile(self.folder / FILE_NAME, best / FILE_NAME)
+        if config is None:
+            shutil.copyfile(self.folder / FILE_NAME, best / FILE_NAME)
+        else:
+            write_whole(best / FILE_NAME, json.dumps(config, indent=4).encode())
         path = best / f"model_{epoch:04d}.pth"
         save(path, model)
         for other in best.glob("model_*.pth"):

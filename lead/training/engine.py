@@ -197,9 +197,9 @@ class Engine:
 
 
 def _split(batch: Batch, parts: int) -> Iterator[Batch]:
+    """Take every n-th sample, as ranks do: samples of a source are neighbours, and all parts shall have the mixture."""
     if parts == 1:
         yield batch
         return
-    chunks = {name: tensor.chunk(parts) for name, tensor in batch.items()}
     for index in range(parts):
-        yield {name: chunk[index] for name, chunk in chunks.items()}
+        yield {name: tensor[index::parts] for name, tensor in batch.items()}

@@ -14,6 +14,7 @@ from lead.models.transfuser.network import check_batch, input_shapes
 from lead.models.transfuser.radar_head import QUERIES
 from lead.training.losses.planning import check_speeds
 from lead.training.losses.total import label_prefix
+from lead.training.sides import has_depth, sides
 
 
 class LabelError(LeadError):
@@ -35,7 +36,26 @@ class LabelSpec:
 
 def label_specs(architecture: Architecture) -> dict[str, LabelSpec]:
     """Return the labels of a network by their published names."""
-    domain, prefix = architecture.domain, label_prefix(architecture)
+    specs: dict[str, LabelSpec] = {}
+    for side in sides(architecture):
+        specs |= _dense_specs(side)
+    if len(sides(architecture)) > 1:
+        specs["source_dataset"] = LabelSpec((), torch.int64)
+    domain = architecture.domain
+    if architecture.planner is not Planner.NONE:
+        specs["future_waypoints"] = LabelSpec((domain.waypoints, 2))
+        if domain.has_headings:
+            specs["future_yaws"] = LabelSpec((domain.waypoints,))
+        if domain.path_points:
+            specs["route"] = LabelSpec((domain.path_points, 2))
+        if domain.speed_bins_mps:
+            specs["target_speed"] = LabelSpec(())
+            specs["brake"] = LabelSpec((), torch.bool)
+    return specs
+
+
+def _dense_specs(side: Architecture) -> dict[str, LabelSpec]:
+    domain, prefix = side.domain, label_prefix(side)
     cells = domain.rig.bev.cell_shape
     specs = {f"{prefix}bev_semantic": LabelSpec(domain.rig.bev.shape, torch.uint8)}
     for name, channels in (
@@ -50,19 +70,11 @@ def label_specs(architecture: Architecture) -> dict[str, LabelSpec]:
     specs[f"{prefix}center_net_yaw_class"] = LabelSpec(cells, torch.int32)
     specs[f"{prefix}center_net_avg_factor"] = LabelSpec((), torch.int64)
     if domain.semantic_classes:
-        specs["semantic"] = LabelSpec(architecture.image_shape, torch.uint8)
-        specs["depth"] = LabelSpec(architecture.image_shape)
-    if architecture.detects_radar:
+        specs["semantic"] = LabelSpec(side.image_shape, torch.uint8)
+    if has_depth(side):
+        specs["depth"] = LabelSpec(side.image_shape)
+    if side.detects_radar:
         specs["radar_detections"] = LabelSpec((QUERIES, 4))
-    if architecture.planner is not Planner.NONE:
-        specs["future_waypoints"] = LabelSpec((domain.waypoints, 2))
-        if domain.has_headings:
-            specs["future_yaws"] = LabelSpec((domain.waypoints,))
-        if domain.path_points:
-            specs["route"] = LabelSpec((domain.path_points, 2))
-        if domain.speed_bins_mps:
-            specs["target_speed"] = LabelSpec(())
-            specs["brake"] = LabelSpec((), torch.bool)
     return specs
 
 
@@ -93,5 +105,5 @@ def check_training_batch(architecture: Architecture, batch: Mapping[str, Tensor]
 
 def training_names(architecture: Architecture) -> frozenset[str]:
     """Return the names of a batch that a step and its pictures need: only these are copied to the GPU."""
-    boxes = f"{label_prefix(architecture)}center_net_bounding_boxes"
-    return frozenset(input_shapes(architecture)) | frozenset(label_specs(architecture)) | {boxes}
+    boxes = {f"{label_prefix(side)}center_net_bounding_boxes" for side in sides(architecture)}
+    return frozenset(input_shapes(architecture)) | frozenset(label_specs(architecture)) | boxes

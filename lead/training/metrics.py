@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,9 +18,11 @@ from lead.models.transfuser.box_head import MIN_SCORE, decode_raster
 from lead.models.transfuser.outputs import BoxMaps, TransfuserOutput
 from lead.training.distributed import Ranks
 from lead.training.losses.total import label_prefix
+from lead.training.sides import output_of, rows_of, sides
 
 MATCH_DISTANCE_M = 2.0
 """A predicted box counts as found if it is the nearest of its class to a labelled one, within this distance."""
+_PRECISION, _RECALL = "box_precision", "box_recall"
 
 Quotients = dict[str, tuple[Tensor, Tensor]]
 """Sum and count by name."""
@@ -34,8 +38,40 @@ def quotients(out: TransfuserOutput, batch: Mapping[str, Tensor], architecture: 
         architecture: The network.
 
     Returns:
-        By name the sum of something and what to divide it by; names of classes' shares end in ``/<class>``.
+        By name the sum of something and what to divide it by; names of classes' shares end in ``/<class>``. In a
+        mixture all is by source, whose name comes first.
     """
+    both = sides(architecture)
+    if len(both) == 1:
+        return _quotients(out, batch, architecture)
+    found: Quotients = {}
+    for side in both:
+        rows = rows_of(side, batch)
+        own = {name: tensor[rows] for name, tensor in batch.items()}
+        predicted = _rows(_with_plan(output_of(out, side), out), rows)
+        found |= {f"{side.domain.name}_{name}": pair for name, pair in _quotients(predicted, own, side).items()}
+    return found
+
+
+def _with_plan(side: TransfuserOutput, out: TransfuserOutput) -> TransfuserOutput:
+    """Put the planner's predictions, which sides share, beside those of a side's heads."""
+    return replace(side, waypoints_ego=out.waypoints_ego, headings_rad=out.headings_rad)
+
+
+def _rows(out: TransfuserOutput, rows: Tensor) -> TransfuserOutput:
+    """Keep some samples."""
+
+    def kept(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return value[rows]
+        if isinstance(value, BoxMaps):
+            return BoxMaps(*(kept(getattr(value, entry.name)) for entry in fields(value)))
+        return None
+
+    return TransfuserOutput(**{entry.name: kept(getattr(out, entry.name)) for entry in fields(TransfuserOutput)})
+
+
+def _quotients(out: TransfuserOutput, batch: Mapping[str, Tensor], architecture: Architecture) -> Quotients:
     prefix = label_prefix(architecture)
     found: Quotients = {}
     for name, points, label in (
@@ -105,9 +141,11 @@ class MetricSums:
             else:
                 values[name] = total / count
         values |= {name: sum(shares) / len(shares) for name, shares in classes.items()}
-        precision, recall = values.get("box_precision"), values.get("box_recall")
-        if precision is not None and recall is not None:
-            values["box_f1"] = 2.0 * precision * recall / max(precision + recall, 1e-9)
+        for name in [name for name in values if name.endswith(_PRECISION)]:
+            precision, recall = values[name], values.get(name.removesuffix(_PRECISION) + _RECALL)
+            if recall is not None:
+                f1 = 2.0 * precision * recall / max(precision + recall, 1e-9)
+                values[name.removesuffix(_PRECISION) + "box_f1"] = f1
         return values
 
 
@@ -139,7 +177,7 @@ def _box_hits(maps: BoxMaps, batch: Mapping[str, Tensor], prefix: str) -> Quotie
     distance = torch.where(fits, distance, math.inf)
     hits = _mutual(distance, sample, predicted.shape[:2])
     labels = distance.new_tensor(len(sample))
-    return {"box_precision": (hits, is_shown.sum()), "box_recall": (hits, labels)}
+    return {_PRECISION: (hits, is_shown.sum()), _RECALL: (hits, labels)}
 
 
 def _mutual(distance: Tensor, sample: Tensor, shape: torch.Size) -> Tensor:

@@ -14,11 +14,13 @@ from lead.config.published import PublishedConfig
 from lead.config.resolve import as_json
 from lead.config.training import TrainingConfig
 from lead.inference.checkpoint import read_state_dict
-from lead.models.transfuser.architecture import Architecture
+from lead.models.transfuser.architecture import NAVSIM, Architecture
 from lead.models.transfuser.describe import architecture_of_config
 from lead.models.transfuser.network import Transfuser
 from lead.training.errors import TrainingError
+from lead.training.mixed_network import MixedTransfuser, without_simulator
 from lead.training.network import set_dropout
+from lead.training.sides import MixedArchitecture
 
 LOG = logging.getLogger(__name__)
 
@@ -48,7 +50,10 @@ def architecture_of(config: TrainingConfig) -> Architecture:
     values = {name: getattr(config, name) for name in names}
     values["used_cameras"] = tuple(config.used_cameras or ())
     values["legacy"] = dataclasses.asdict(config.switches)
-    return architecture_of_config(PublishedConfig(**values))
+    if not config.is_mixed:
+        return architecture_of_config(PublishedConfig(**values))
+    real = architecture_of_config(PublishedConfig(**(values | {"use_carla_data": False})))
+    return MixedArchitecture(**vars(real))
 
 
 def saved_config(config: TrainingConfig) -> dict[str, Any]:
@@ -65,6 +70,8 @@ def saved_config(config: TrainingConfig) -> dict[str, Any]:
         "legacy": dataclasses.asdict(config.switches),
         "target_dataset": config.target_dataset or RIG_NUMBERS[domain.rig.name],
         "is_pretraining": not config.use_planning_decoder,
+        "mixed_data_training": config.is_mixed,
+        "crop_height": domain.rig.cameras[0].recorded_height_px - domain.rig.cameras[0].height_px,
         "num_available_cameras": len(used),
         "num_used_cameras": sum(used),
         "num_way_points_prediction": domain.waypoints,
@@ -80,18 +87,29 @@ def saved_config(config: TrainingConfig) -> dict[str, Any]:
     }
 
 
+def real_config(config: TrainingConfig) -> dict[str, Any]:
+    """Return the ``config.json`` of what a mixed training is for: the network of the real data alone."""
+    return saved_config(dataclasses.replace(config, use_carla_data=False, schedule_carla_num_samples=False))
+
+
 def load_start_weights(model: Transfuser, path: Path) -> None:
     """Load the weights that a training starts from.
 
     Args:
         model: The network.
-        path: A state dict. It may lack the planner, and nothing else: other weights are another network's.
+        path: A state dict. It may lack the planner, and nothing else: other weights are another network's. What a
+            mixed training has learnt besides is left out where the next training has real data only.
 
     Raises:
         TrainingError: If tensors are missing, left over or of another shape; names them.
         CheckpointError: If the file cannot be read.
     """
     found, own = read_state_dict(path), model.state_dict()
+    if model.architecture.domain.name == NAVSIM.name and not isinstance(model, MixedTransfuser):
+        kept = without_simulator(found)
+        if len(kept) < len(found):
+            LOG.info("%s: the heads of the simulator are left out", path)
+        found = kept
     missing = [name for name in own if name not in found]
     unexpected = [name for name in found if name not in own]
     shapes = [
@@ -128,7 +146,10 @@ def _make_transfuser(config: TrainingConfig) -> Transfuser:
     architecture = architecture_of(config)
     starts_from_images = config.pretrained_encoder and config.load_file is None
     try:
-        model = Transfuser(architecture, pretrained=starts_from_images)
+        if isinstance(architecture, MixedArchitecture):
+            model: Transfuser = MixedTransfuser(architecture, pretrained=starts_from_images)
+        else:
+            model = Transfuser(architecture, pretrained=starts_from_images)
     except (OSError, RuntimeError) as error:
         if not starts_from_images:
             raise

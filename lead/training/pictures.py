@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -16,15 +17,32 @@ from lead.models.transfuser.outputs import TransfuserOutput
 from lead.sensing.rigs import BevWindow
 from lead.training.losses.total import label_prefix
 from lead.training.run_log import Picture
+from lead.training.sides import output_of, rows_of, sides
 from lead.visualization.palettes import BEV_COLORS, NAVSIM_BEV_COLORS, SEMANTIC_COLORS, Palette
 
 Float32 = NDArray[np.float32]
 
+PICTURE = "training"
 ROW_HEIGHT_PX = 384
 IMAGE_SHARE = 0.55
 """How much of the camera image shines through the semantics."""
 WAYPOINT_COLOR, PATH_COLOR, TARGET_COLOR = (255, 120, 0), (0, 200, 255), (255, 0, 255)
 BOX_COLOR = (0, 255, 0)
+
+
+@torch.no_grad()
+def draw_sides(out: TransfuserOutput, batch: Mapping[str, Tensor], architecture: Architecture) -> dict[str, Picture]:
+    """Draw the first sample of a batch, in a mixture the first of each source, by the name of the picture."""
+    both = sides(architecture)
+    if len(both) == 1:
+        return {PICTURE: draw_sample(out, batch, architecture)}
+    pictures = {}
+    for side in both:
+        rows = rows_of(side, batch).tolist()
+        if rows:
+            own = replace(output_of(out, side), waypoints_ego=out.waypoints_ego)
+            pictures[f"{PICTURE}_{side.domain.name}"] = draw_sample(own, batch, side, rows[0])
+    return pictures
 
 
 @torch.no_grad()
@@ -44,7 +62,7 @@ def draw_sample(
     """
     prefix = label_prefix(architecture)
     labels = {
-        "semantic": batch.get("semantic"),
+        "semantic": None if out.semantic_logits is None else batch["semantic"],
         "bev": batch.get(f"{prefix}bev_semantic"),
         "waypoints": batch.get("future_waypoints"),
         "path": batch.get("route"),

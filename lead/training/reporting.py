@@ -82,9 +82,10 @@ class Reporter:
         if is_due:
             self._scalars(step, epoch, result, watch, rate)
         if self._config.visualize_training and (step - 1) % self._config.log_images_frequency == 0:
-            from lead.training.pictures import draw_sample
+            from lead.training.pictures import draw_sides
 
-            self._log.picture("training", draw_sample(result.out, result.batch, self._architecture), step)
+            for name, picture in draw_sides(result.out, result.batch, self._architecture).items():
+                self._log.picture(name, picture, step)
 
     def epoch(self, epoch: int, step: int, metrics: Mapping[str, float] | None, loaded: LoadReport) -> None:
         """Report the end of an epoch."""

@@ -22,9 +22,12 @@ from lead.training.engine import RANK_SEEDS, Engine
 from lead.training.errors import DivergenceError, TrainingError
 from lead.training.labels import check_training_batch, training_names
 from lead.training.loss_watch import LossWatch
+from lead.training.mixed_network import without_simulator
+from lead.training.model_types import real_config
 from lead.training.optimisation import Schedule
 from lead.training.random_state import get_random_state, set_random_state
 from lead.training.reporting import Reporter
+from lead.training.sides import MixedArchitecture
 from lead.training.stopping import StopRequest
 from lead.training.transfer import DeviceBatches
 
@@ -208,8 +211,15 @@ class Trainer:
                 position.best_loss, position.best_epoch = metrics["loss"], position.epoch - 1
         self.save(is_epoch_end=True)
         if is_best and self._ranks.is_first and self.config.save_model_checkpoint:
-            self._folder.save_best(self.engine.best_weights(), position.epoch - 1)
+            self._save_best(position.epoch - 1)
         self._reporter.epoch(position.epoch - 1, position.step, metrics, self._train.report)
+
+    def _save_best(self, epoch: int) -> None:
+        weights = self.engine.best_weights()
+        if isinstance(self._architecture, MixedArchitecture):
+            self._folder.save_best(without_simulator(weights), epoch, real_config(self.config))
+        else:
+            self._folder.save_best(weights, epoch)
 
     def _may_go_on(self, stop: StopRequest, *, is_end: bool) -> bool:
         """Agree with the other ranks on what is next; save if it is to stop, or if it is time to.

@@ -22,6 +22,7 @@ class NumberSource:
     source_id: int = 1
     bad: frozenset[int] = frozenset()
     killed_at: int = -1
+    killed_by: int = signal.SIGKILL
     extra: dict[str, int] = field(default_factory=dict)
     wrong_shape_at: int = -1
     buggy_at: int = -1
@@ -39,7 +40,7 @@ class NumberSource:
         if index == self.buggy_at:
             raise RuntimeError("a bug")
         if index == self.killed_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self.killed_by)
             time.sleep(60)
         noise = rng.normal() if index != 13 or 13 not in self.extra.values() else np.nan
         return {

@@ -125,8 +125,10 @@ def test_too_many_bad_samples_end_the_epoch() -> None:
         _rows(loader)
 
 
-def test_a_killed_worker_is_an_error_and_no_hang() -> None:
-    loader = BatchLoader([NumberSource(killed_at=21)], _plan(), workers=2)
+@pytest.mark.parametrize("killed_by", [signal.SIGKILL, signal.SIGBUS])
+def test_a_killed_worker_is_an_error_and_no_hang(killed_by: int) -> None:
+    """The first signal comes when memory is full, the second when shared memory is."""
+    loader = BatchLoader([NumberSource(killed_at=21, killed_by=killed_by)], _plan(), workers=2)
     began = time.monotonic()
     with pytest.raises(LoaderError, match=r"died.*fewer workers"):
         _rows(loader)

@@ -49,6 +49,6 @@ def test_maps_keep_only_what_real_labels_know() -> None:
 
 
 def test_the_source_keeps_its_name_length_and_tags() -> None:
-    source = pickle.loads(pickle.dumps(SimToRealSamples(NumberSource(12))))
+    source = pickle.loads(pickle.dumps(SimToRealSamples(NumberSource(12), has_plan=False)))
     assert (source.name, len(source), source.tags(3)) == ("carla", 12, "route 3, frame 3")
     assert int(source.load(3, np.random.default_rng(0))["index"]) == 3

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from lead.cli.train import command
+from lead.config.training import resolve_training
 from lead.inference.checkpoint import open_checkpoint
-from lead.training.run_log import RunLog, TensorBoardSink
+from lead.training.run_log import RunLog, TensorBoardSink, WandbSink
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUTE = ROOT / "../shared/golden/synthetic_route/carla_leaderboard2"
@@ -58,6 +59,20 @@ def test_numbers_and_pictures_reach_tensorboard(tmp_path):
     assert (entry.step, entry.value) == (3, 0.25)
     [picture] = events.Images("training")
     assert (picture.width, picture.height) == (6, 4)
+
+
+def test_numbers_and_pictures_reach_wandb(tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
+    import numpy as np
+
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    config = resolve_training([f"logdir={tmp_path}", "log_wandb=true", "description=a try"], {})
+    sink = WandbSink(config, {"lr": 0.1})
+    sink.scalars({"debug/loss": 0.25}, 3)
+    sink.picture("training", np.zeros((4, 6, 3), np.uint8), 3)
+    sink.close()
+    [run] = tmp_path.glob("wandb/offline-run-*")
+    assert list(run.glob("*.wandb")) and list(run.rglob("*.png"))
 
 
 @needs_route
