@@ -10,7 +10,6 @@ PYTHON ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 VENV_0915 := .venv-0915
-DEMO_TOWN := Town10HD
 PYTEST_WORKERS ?= auto
 PYTEST_ARGS ?=
 
@@ -24,16 +23,22 @@ ANY_PYTHON := python3 python3.12 python3.11 python3.10 \
 	$(foreach minor,12 11 10,$(wildcard $(PYENV_ROOT)/versions/3.$(minor).*/bin/python3))
 PYTHON_310 := python3.10 $(wildcard $(PYENV_ROOT)/versions/3.10.*/bin/python3.10)
 
+# What package indexes have as PyTorch for Linux brings gigabytes of CUDA libraries. Where no GPU of NVIDIA's is to be seen,
+# PyTorch's own index is named as a second one: pip prefers its CPU build of the same version. An empty value names none.
+TORCH_CPU_INDEX ?= https://download.pytorch.org/whl/cpu
+torch_option = for sign in /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg; do [ ! -e $$sign ] || exit 0; done; \
+	[ -z "$(TORCH_CPU_INDEX)" ] || ! "$(PY)" -c 'import urllib.request; \
+		urllib.request.urlopen("$(TORCH_CPU_INDEX)/torch/", timeout=10)' >/dev/null 2>&1 \
+		|| echo --extra-index-url "$(TORCH_CPU_INDEX)"
+
 .NOTPARALLEL:
-.PHONY: help demo test test-main test-0915 test-all lint format clean core dev towns browser
+.PHONY: help demo test test-main test-0915 test-all lint format clean core models dev towns browser
 
 help:  ## show this text
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-demo: core  ## drive one of our routes in a CARLA town, print score and paths
-	@echo "== installing the map of the demo's town, $(DEMO_TOWN)"
-	@$(PY) -m lead towns install $(DEMO_TOWN)
-	@echo "== demo: the embedded simulator, and a drive through $(DEMO_TOWN)"
+demo: models  ## let the policy of this repository drive two routes, print scores, infractions and paths
+	@echo "== demo: the embedded simulator, and the policy on two routes of towns that it has never seen"
 	@$(PY) -m lead demo
 
 test: test-0915 test-main  ## fast test suite, with both CARLA clients where Python 3.10 exists
@@ -69,6 +74,7 @@ clean:  ## remove environments, caches and outputs (not the installed towns)
 	find lead tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 core: $(VENV)/.core.stamp
+models: $(VENV)/.models.stamp
 dev: $(VENV)/.dev.stamp
 
 towns: core
@@ -94,10 +100,15 @@ $(VENV)/.core.stamp: pyproject.toml | $(PY)
 	@$(PY) -m pip install -qq --disable-pip-version-check -e .
 	@touch $@
 
+$(VENV)/.models.stamp: pyproject.toml | $(PY)
+	@echo "== installing LEAD, its libraries and PyTorch into $(VENV)"
+	@$(PY) -m pip install -qq --disable-pip-version-check $$($(torch_option)) -e '.[models]'
+	@touch $@ $(VENV)/.core.stamp
+
 $(VENV)/.dev.stamp: pyproject.toml | $(PY)
 	@echo "== installing LEAD with its networks and development tools into $(VENV)"
-	@$(PY) -m pip install -qq --disable-pip-version-check -e '.[dev,models]'
-	@touch $@ $(VENV)/.core.stamp
+	@$(PY) -m pip install -qq --disable-pip-version-check $$($(torch_option)) -e '.[dev,models]'
+	@touch $@ $(VENV)/.models.stamp $(VENV)/.core.stamp
 
 $(VENV_0915)/.stamp:
 	@echo "== making $(VENV_0915) with $(PYTHON_FOR_0915)"

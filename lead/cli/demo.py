@@ -1,33 +1,49 @@
-"""``lead demo``: one short drive through a CARLA town that shows the whole loop."""
+"""``lead demo``: the policy of this repository, or the expert, on two routes of towns that it was not trained on."""
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lead.errors import LeadError
 
-DEMO_ROUTE = Path(__file__).resolve().parents[2] / "data/routes/demo.xml"
+if TYPE_CHECKING:
+    from lead.cli.agent_choice import AgentChoice
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO_ROUTES = ROOT / "data/routes/demo_policy.xml"
+POLICY = ROOT / "data/checkpoints/tfv6_compact"
 DEFAULT_PORT, DEFAULT_TRAFFIC_MANAGER_PORT = 2000, 8000
-TIMEOUT_S = 60.0
 
 
 def command(
-    traffic: Annotated[int, typer.Option(help="Number of background vehicles.", min=0)] = 40,
-    seed: Annotated[int, typer.Option(help="Seed of the background traffic.", min=0)] = 0,
+    expert: Annotated[bool, typer.Option("--expert", help="Let the rule-based expert drive instead.")] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Another policy [default: data/checkpoints/tfv6_compact].", show_default=False
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of traffic and sensors.", min=0)] = 0,
     output_dir: Annotated[Path, typer.Option(help="Folder for results.")] = Path("outputs/demo"),
-    video: Annotated[bool, typer.Option("--video/--no-video", help="Write a top-down video.")] = True,
+    video: Annotated[bool, typer.Option("--video/--no-video", help="Write a video of each route.")] = True,
 ) -> None:
-    """Drive a route of our own in Town10HD and print its score and its video.
+    """Drive two routes in towns that the policy has never seen; print scores and infractions, write videos.
 
-    Starts an embedded simulator on a free port; installs the town's map first if it is missing.
+    Starts an embedded simulator on a free port; installs the towns' maps first if they are missing. On a machine
+    without a GPU everything runs on the CPU.
 
-    Example: lead demo --traffic 60
+    \b
+    Examples:
+      lead demo
+      lead demo --expert
     """
     # Imported here so that --help stays instant.
-    from lead.cli.drive import Drive, run_drive
+    from lead.cli.agent_choice import AgentChoice
+    from lead.cli.drive import Drive, memory_bytes, run_drive
     from lead.evaluation.simulators import SimulatorChoice, SimulatorKind
     from lead.evaluation.supervisor import DriveSettings
     from lead.evaluation.tasks import make_tasks
@@ -35,27 +51,51 @@ def command(
     from lead.routes.reader import read_routes
     from lead.scoring.profiles import profile
 
-    if not DEMO_ROUTE.is_file():
-        raise LeadError(f"the demo route {DEMO_ROUTE} is missing; run the demo from a clone of the repository")
-    routes = read_routes(DEMO_ROUTE)
-    missing = [route.town for route in routes if route.town not in installed_towns()]
+    if not DEMO_ROUTES.is_file():
+        raise LeadError(f"the demo's routes, {DEMO_ROUTES}, are missing; run the demo from a clone of the repository")
+    if expert and checkpoint is not None:
+        raise LeadError("--expert and --checkpoint exclude each other: give one driver")
+    driver = AgentChoice("expert", str(DEMO_ROUTES), is_expert=True) if expert else _policy(checkpoint)
+    routes = read_routes(DEMO_ROUTES)
+    missing = sorted({route.town for route in routes} - set(installed_towns()))
     if missing:
         typer.echo(f"installing {', '.join(missing)}", err=True)
         install_towns(missing)
     settings = DriveSettings(
-        agent="autopilot",
-        agent_config="",
+        agent=driver.name,
+        agent_config=driver.config,
         profile=profile("leaderboard"),
-        folder=output_dir,
-        traffic=traffic,
-        timeout_s=TIMEOUT_S,
+        folder=output_dir / ("expert" if expert else "policy"),
+        memory_bytes=memory_bytes(None),
         topdown_video=video,
-        single=True,
-        name=DEMO_ROUTE.stem,
+        name=DEMO_ROUTES.stem,
     )
     simulator = SimulatorChoice(SimulatorKind.EMBEDDED, _free_or(DEFAULT_PORT, span=2), seed)
-    tasks = make_tasks([(DEMO_ROUTE, routes)], 1, seed)
+    tasks = make_tasks([(DEMO_ROUTES, routes)], 1, seed)
     run_drive(Drive(tasks, settings, simulator, _free_or(DEFAULT_TRAFFIC_MANAGER_PORT, span=1)))
+
+
+def _policy(checkpoint: Path | None) -> AgentChoice:
+    """Return the policy as an agent.
+
+    Raises:
+        LeadError: If it is missing or cannot drive, or PyTorch is missing.
+    """
+    from lead.cli.agent_choice import SENSOR_AGENT, AgentChoice, choose_model
+
+    folder = POLICY if checkpoint is None else checkpoint
+    if not folder.is_dir():
+        raise LeadError(
+            f"the policy {folder} is missing; run the demo from a clone of the repository, name another one with "
+            "--checkpoint, or let the expert drive with --expert"
+        )
+    if importlib.util.find_spec("torch") is None:
+        raise LeadError(
+            "the policy needs PyTorch, which is not installed: run pip install -e '.[models]' in the project, or let "
+            "the expert drive with --expert"
+        )
+    choice = AgentChoice(SENSOR_AGENT, str(folder), has_model=True)
+    return choose_model(choice, seeds=None, max_models=None, device=None, fit_memory=False)
 
 
 def _free_or(preferred: int, span: int) -> int:

@@ -267,19 +267,21 @@ def run_drive(drive: Drive) -> None:
         preset(closed_loop.custom_weather)  # An unknown name must be reported before anything starts.
     require_free_port(drive.traffic_manager_port, "Traffic Manager port")
     store = ResultStore(settings.folder, settings.profile, tasks)
+    progress = DriveProgress()
     try:
         with folder_lock(settings.folder):
             host = open_simulator(drive.simulator, towns_of(tasks))
             store.open(resume=drive.resume)
             store.write_manifest(manifest(tasks, settings, as_json(closed_loop), {"kind": host.name}))
             unfinished = [task for task in tasks if not store.is_done(task)]
-            with DriveProgress() as progress:
+            with progress:
                 port = drive.traffic_manager_port
                 run_tasks(unfinished, [lambda: host], [settings], store, progress, traffic_manager_port=port)
     finally:
         records = store.ordered_records()
         if records:
-            print_records(records, len(tasks), settings.folder, settings.profile.title)
+            title = settings.profile.title
+            print_records(records, len(tasks), settings.folder, title, progress.ticks_per_s)
             sys.stdout.flush()
     code = exit_code(store)
     if code:

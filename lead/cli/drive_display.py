@@ -1,9 +1,9 @@
-"""What ``lead drive`` shows: a progress bar per route, what went wrong, and the score table."""
+"""What ``lead drive`` shows: a progress bar per route, what went wrong, the score table and the infractions."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -17,9 +17,15 @@ from lead.evaluation.tasks import RouteTask, TaskResult
 from lead.scoring.endpoint import FILE_NAME
 from lead.scoring.records import RouteRecord
 
+TICKS_PER_S = 20.0
+
 
 class DriveProgress:
-    """Pool listener with a progress bar: share of the route and speed relative to real time."""
+    """Pool listener with a progress bar: share of the route and speed relative to real time.
+
+    Attributes:
+        ticks_per_s: Ticks per second of wall time by route id, of the routes driven so far.
+    """
 
     def __init__(self) -> None:
         """Create an empty display."""
@@ -34,6 +40,8 @@ class DriveProgress:
         )
         self._task: TaskID | None = None
         self._first: tuple[float, float] | None = None
+        self._factor = 0.0
+        self.ticks_per_s: dict[str, float] = {}
 
     def __enter__(self) -> DriveProgress:
         """Show the display."""
@@ -52,7 +60,7 @@ class DriveProgress:
             self._progress.remove_task(self._task)
         again = f", attempt {attempt}" if attempt > 1 else ""
         repetition = f", repetition {task.repetition}" if task.repetition else ""
-        self._first = None
+        self._first, self._factor = None, 0.0
         self._task = self._progress.add_task(
             f"{task.route.town} route {task.name}{repetition}{again}", total=100.0, rate="starting"
         )
@@ -64,7 +72,7 @@ class DriveProgress:
         now_s = time.monotonic()
         if self._first is None:
             self._first = (now_s, message["time_s"])
-        factor = (message["time_s"] - self._first[1]) / max(now_s - self._first[0], 1e-3)
+        factor = self._factor = (message["time_s"] - self._first[1]) / max(now_s - self._first[0], 1e-3)
         rate = f"{factor:.1f} x real time" if factor > 0.0 else ""
         self._progress.update(self._task, completed=message["percent"], rate=rate)
 
@@ -78,6 +86,8 @@ class DriveProgress:
             self._progress.update(self._task, completed=record.scores["score_route"], rate=record.status)
             self._progress.stop_task(self._task)
             self._task = None
+        if self._factor > 0.0:
+            self.ticks_per_s[result.task.route_id] = self._factor * TICKS_PER_S
         if result.explanation:
             self.console.print(f"route {result.task.name}: {result.explanation}", style="red", highlight=False)
         if result.scenarios == "ignored":
@@ -90,14 +100,17 @@ class DriveProgress:
             )
 
 
-def print_records(records: Sequence[RouteRecord], total: int, folder: Path, rules: str) -> None:
-    """Print the score table and where the files are.
+def print_records(
+    records: Sequence[RouteRecord], total: int, folder: Path, rules: str, ticks_per_s: Mapping[str, float]
+) -> None:
+    """Print the score table, how fast the routes were driven, the infractions and where the files are.
 
     Args:
         records: Records of the evaluation.
         total: Number of its routes.
         folder: Output folder.
         rules: Name of the rules.
+        ticks_per_s: Ticks per second of wall time by route id; routes driven before have none.
     """
     console = Console()
     table = Table(title=f"Scores ({rules} rules)", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
@@ -119,6 +132,13 @@ def print_records(records: Sequence[RouteRecord], total: int, folder: Path, rule
             f"{record.meta['duration_system']:.1f}",
         )
     console.print(table)
+    for record in records:
+        name = record.route_id.removeprefix("RouteScenario_")
+        if record.route_id in ticks_per_s:
+            rate = ticks_per_s[record.route_id]
+            console.print(f"{name}: {rate:.1f} ticks/s, {rate / TICKS_PER_S:.2f} of real time", soft_wrap=True)
+        for message in (text for texts in record.infractions.values() for text in texts):
+            console.print(f"{name}: {message}", soft_wrap=True, highlight=False, markup=False)
     if total > 1:
         mean = sum(record.scores["score_composed"] for record in records) / total
         console.print(f"driving score {mean:.2f} over {total} routes")

@@ -42,6 +42,8 @@ class _TerminatedError(BaseException):
 
 def main() -> None:
     """Drive the route of the job on standard input."""
+    # Threads of a network that wait for work would keep turning, on the cores that the simulator needs.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=_log_level())
     signal.signal(signal.SIGTERM, _leave)
     # A supervisor that runs in the background may have inherited it ignored.

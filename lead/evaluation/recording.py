@@ -1,6 +1,7 @@
 """Episode observer that writes the video of a drive: from above, and from behind the ego.
 
-Pictures of the chase camera arrive late, so drawings of the map wait for theirs and nothing in the drive waits.
+What the agent plans is drawn into both, if it tells. Pictures of the chase camera arrive late, so drawings of the map
+wait for theirs and nothing in the drive waits.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 import carla
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from lead.evaluation.chase_camera import FollowCamera, Mount
 from lead.evaluation.episode import EpisodeStart, EpisodeTick
@@ -19,7 +21,10 @@ from lead.evaluation.map_drawing import map_layers_near
 from lead.evaluation.videos.scenes import scene_of, sentences
 from lead.evaluation.world_setup import TICK_S
 from lead.scoring.penalties import RouteEvent
+from lead.visualization.agent_view import AgentView
 from lead.visualization.hud import HudState
+from lead.visualization.overlays import draw_plan_from_behind
+from lead.visualization.projection import PinholeCamera
 from lead.visualization.topdown import Scene, TopDownRenderer
 from lead.visualization.video import VideoWriter
 
@@ -55,7 +60,7 @@ class DriveRecorder:
         self._agent_name = agent_name
         self._writer: VideoWriter | None = None
         self._camera: FollowCamera | None = None
-        self._waiting: dict[int, Scene] = {}
+        self._waiting: dict[int, tuple[Scene, AgentView | None]] = {}
 
     def on_start(self, start: EpisodeStart) -> None:
         """Open the video, mount the camera and prepare the drawing of the map."""
@@ -64,11 +69,15 @@ class DriveRecorder:
         self._renderer = TopDownRenderer(layers, start.dense.xyz[:, :2], MAP_WIDTH, HEIGHT, ego_place=EGO_PLACE)
         path = self._target or start.artefact_dir / f"{start.route_name}_topdown.mp4"
         self._writer = VideoWriter(path, WIDTH, HEIGHT, fps=1.0 / PERIOD_S)
-        self._camera = FollowCamera(start.world, start.ego, _chase_mount(start.ego), PERIOD_S)
+        mount = _chase_mount(start.ego)
+        self._camera = FollowCamera(start.world, start.ego, mount, PERIOD_S)
+        angles_deg, size = (mount.pitch_deg, 0.0, 0.0), (WIDTH - MAP_WIDTH, HEIGHT)
+        self._view_from_behind = PinholeCamera.mounted(mount.location, angles_deg, size, mount.fov_deg)
 
     def on_tick(self, tick: EpisodeTick) -> None:
         """Note the scene, and append a frame for every picture that has arrived."""
-        self._waiting[tick.observation.frame] = scene_of(tick, self._start.lights, self._hud(tick))
+        scene = scene_of(tick, self._start.lights, self._hud(tick), with_plan=True)
+        self._waiting[tick.observation.frame] = scene, tick.view
         self._append_arrived()
         while len(self._waiting) > MAX_WAITING:
             self._waiting.pop(next(iter(self._waiting)))
@@ -95,14 +104,20 @@ class DriveRecorder:
         assert self._camera is not None and self._writer is not None
         while (arrived := self._camera.take(timeout_s)) is not None:
             frame, picture = arrived
-            scene = self._waiting.get(frame)
+            moment = self._waiting.get(frame)
             for old in [number for number in self._waiting if number <= frame]:
                 del self._waiting[old]
-            if scene is not None and not self._writer.failed:
-                view = cv2.resize(picture, (WIDTH - MAP_WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
-                self._writer.write(np.concatenate([self._renderer.draw(scene), view], axis=1))
+            if moment is not None and not self._writer.failed:
+                self._writer.write(self._frame(*moment, picture))
             if frame >= until_frame:
                 timeout_s = 0.0
+
+    def _frame(self, scene: Scene, view: AgentView | None, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        size = (WIDTH - MAP_WIDTH, HEIGHT)
+        behind = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+        if view is not None:
+            draw_plan_from_behind(behind, self._view_from_behind, view)
+        return np.concatenate([self._renderer.draw(scene), behind], axis=1)
 
     def _hud(self, tick: EpisodeTick) -> HudState:
         control = tick.control

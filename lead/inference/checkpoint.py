@@ -1,34 +1,32 @@
-"""Opens published checkpoint folders: ``config.json`` and one file of weights per seed.
+"""Opens checkpoint folders: ``config.json`` and the weights of one member per seed.
 
     <folder>/config.json
     <folder>/model_0030_0.pth  model_0030_1.pth  model_0030_2.pth
 
-Weights are read without ever running code from the file. Which network they belong to is worked out from their shapes
-and checked against the configuration, and every missing or unexpected tensor is named.
+Members may also be stored as safetensors, whole or in shards (:mod:`lead.inference.weights`). Weights are read without
+ever running code from the file. Which network they belong to is worked out from their shapes and checked against the
+configuration, and every missing or unexpected tensor is named.
 """
 
 from __future__ import annotations
 
 import logging
-import pickle
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from lead.config.published import FILE_NAME, PublishedConfig, read_published_config
 from lead.config.resolve import ConfigError
 from lead.inference.errors import CheckpointError
+from lead.inference.weights import WeightName, Weights
 from lead.models.transfuser.architecture import Architecture, ArchitectureError
 from lead.models.transfuser.describe import architecture_of_checkpoint
 from lead.models.transfuser.network import Transfuser
 
 LOG = logging.getLogger(__name__)
 
-_NAME = re.compile(r"model_(\d{1,6})(?:_(\d{1,6}))?\.pth")
 _NAMED_KEYS = 8
 
 
@@ -40,13 +38,13 @@ class Checkpoint:
         directory: The folder.
         config: Its configuration.
         architecture: The network of all its members.
-        files: Files of the chosen members, by seed in rising order.
+        files: Weights of the chosen members, by seed in rising order.
     """
 
     directory: Path
     config: PublishedConfig
     architecture: Architecture
-    files: Mapping[int, Path]
+    files: Mapping[int, Weights]
 
     def load_models(self, *, strict: bool = True) -> list[Transfuser]:
         """Load the members.
@@ -60,7 +58,11 @@ class Checkpoint:
         Raises:
             CheckpointError: If a file is damaged or does not fit.
         """
-        return [_load_model(path, self.architecture, self.config, strict=strict) for path in self.files.values()]
+        return [self.load_member(seed, strict=strict) for seed in self.files]
+
+    def load_member(self, seed: int, *, strict: bool = True) -> Transfuser:
+        """Load one member; arguments and errors as those of :meth:`load_models`."""
+        return _load_model(self.files[seed], self.architecture, self.config, strict=strict)
 
 
 def open_checkpoint(
@@ -85,32 +87,32 @@ def open_checkpoint(
         raise CheckpointError(str(error)) from error
     files = choose_files(folder, seeds=seeds, max_models=max_models)
     first = next(iter(files.values()))
-    shapes = {name: tuple(tensor.shape) for name, tensor in read_state_dict(first).items()}
     try:
-        architecture = architecture_of_checkpoint(shapes, config, str(first))
+        architecture = architecture_of_checkpoint(first.shapes(), config, str(first))
     except ArchitectureError as error:
         raise CheckpointError(str(error)) from error
     return Checkpoint(folder, config, architecture, files)
 
 
-def choose_files(folder: Path, *, seeds: Sequence[int] | None = None, max_models: int | None = None) -> dict[int, Path]:
-    """Find the files of a folder's last epoch.
+def choose_files(
+    folder: Path, *, seeds: Sequence[int] | None = None, max_models: int | None = None
+) -> dict[int, Weights]:
+    """Find the weights of a folder's last epoch.
 
     ``model_0030_2.pth`` is seed 2 of epoch 30, ``model_0030.pth`` the only seed, 0. Other names, such as
     ``_model_0030_2.pth``, are left out: renaming a file takes it out of the ensemble.
 
     Returns:
-        Files by seed, in rising order.
+        Weights by seed, in rising order.
 
     Raises:
-        CheckpointError: If there is none, or a wanted one is missing.
+        CheckpointError: If there are none, a wanted one or a shard is missing, or one member is there twice.
     """
-    epochs: dict[int, dict[int, Path]] = {}
+    epochs: dict[int, dict[int, list[Path]]] = {}
     for path in sorted(folder.iterdir()):
-        match = _NAME.fullmatch(path.name)
-        if match and path.is_file():
-            # A link "model_0030.pth" beside the seed that it points to is no further member.
-            epochs.setdefault(int(match[1]), {}).setdefault(int(match[2] or 0), path)
+        name = WeightName.parse(path.name)
+        if name and path.is_file():
+            epochs.setdefault(name.epoch, {}).setdefault(name.seed, []).append(path)
     if not epochs:
         raise CheckpointError(f"{folder} holds no weights: no file is called like model_0030_0.pth")
     epoch = max(epochs)
@@ -127,45 +129,35 @@ def choose_files(folder: Path, *, seeds: Sequence[int] | None = None, max_models
         if max_models < 1:
             raise CheckpointError(f"at least one model is needed, not {max_models}")
         found = dict(list(found.items())[:max_models])
-    return found
+    return {seed: Weights.gather(_without_links(paths)) for seed, paths in found.items()}
+
+
+def _without_links(paths: Sequence[Path]) -> list[Path]:
+    """Leave out links to files that are there: "model_0030.pth" beside its seed is no further member."""
+    targets = {path.resolve() for path in paths if not path.is_symlink()}
+    return [path for path in paths if not path.is_symlink() or path.resolve() not in targets]
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read a file of weights, mapped into memory, without running code from it.
+    """Read the weights that a file belongs to (of all shards beside it if it is one), without running code.
 
     Raises:
         CheckpointError: If it is damaged, holds anything but tensors by name, or more than weights.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path} does not exist") from error
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} holds more than weights, possibly code, and is not read; only load weights from people you trust"
-        ) from error
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, AttributeError, TypeError) as error:
-        raise CheckpointError(f"{path} is damaged or no PyTorch file: {str(error).splitlines()[0]}") from error
-    if not isinstance(state, dict) or not all(
-        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
-    ):
-        raise CheckpointError(f"{path} must hold tensors by name (a bare state dict), not a {type(state).__name__}")
-    return dict(state)
+    return Weights.of(path).read()
 
 
-def _load_model(path: Path, architecture: Architecture, config: PublishedConfig, *, strict: bool) -> Transfuser:
-    state = read_state_dict(path)
+def _load_model(weights: Weights, architecture: Architecture, config: PublishedConfig, *, strict: bool) -> Transfuser:
     try:
-        own = architecture_of_checkpoint(
-            {name: tuple(tensor.shape) for name, tensor in state.items()}, config, str(path)
-        )
+        own = architecture_of_checkpoint(weights.shapes(), config, str(weights))
     except ArchitectureError as error:
         raise CheckpointError(str(error)) from error
     if own != architecture:
-        raise CheckpointError(f"{path} holds another network than the first file of its folder")
+        raise CheckpointError(f"{weights} holds another network than the first file of its folder")
+    state = weights.read()
     model = Transfuser(architecture)
     try:
-        check_state_dict(path, model.state_dict(), state)
+        check_state_dict(weights, model.state_dict(), state)
     except CheckpointError as error:
         if strict:
             raise
@@ -174,7 +166,7 @@ def _load_model(path: Path, architecture: Architecture, config: PublishedConfig,
     return model.eval()
 
 
-def check_state_dict(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+def check_state_dict(source: Path | Weights, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
     """Compare names and shapes.
 
     Raises:
@@ -193,9 +185,9 @@ def check_state_dict(path: Path, expected: Mapping[str, Tensor], found: Mapping[
             more = f" and {len(names) - _NAMED_KEYS} more" if len(names) > _NAMED_KEYS else ""
             problems.append(f"{title}: {', '.join(names[:_NAMED_KEYS])}{more}")
     if problems:
-        raise CheckpointError(f"{path} does not fit its network; {'; '.join(problems)}")
+        raise CheckpointError(f"{source} does not fit its network; {'; '.join(problems)}")
     broken = [
         name for name, tensor in found.items() if tensor.is_floating_point() and not bool(tensor.isfinite().all())
     ]
     if broken:
-        raise CheckpointError(f"{path} holds numbers that are not finite, in {', '.join(broken[:_NAMED_KEYS])}")
+        raise CheckpointError(f"{source} holds numbers that are not finite, in {', '.join(broken[:_NAMED_KEYS])}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import torch
 
@@ -52,16 +51,16 @@ def precision(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
-def members_that_fit(files: Iterable[Path], devices: Sequence[torch.device]) -> int:
+def members_that_fit(sizes: Sequence[int], devices: Sequence[torch.device]) -> int:
     """Estimate how many models fit into the free memory of some GPUs.
 
     Args:
-        files: Weights in float32, one file per model.
+        sizes: Bytes of each model in float32.
         devices: GPUs.
     """
     free = [torch.cuda.mem_get_info(device)[0] for device in devices]
     half = [precision(device) is torch.bfloat16 for device in devices]
-    return fitting([path.stat().st_size for path in files], free, half)
+    return fitting(sizes, free, half)
 
 
 def fitting(sizes: Sequence[int], free: Sequence[int], half: Sequence[bool]) -> int:

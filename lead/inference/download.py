@@ -34,6 +34,7 @@ LOG = logging.getLogger(__name__)
 
 REPOSITORY = "ln2697/tfv6"
 NAVSIM_REPOSITORY = "ln2697/tfv6_navsim"
+WEIGHTS = (".pth", ".safetensors")
 LISTING_LIMIT = 1000
 """The hub's lists end after so many entries."""
 
@@ -162,8 +163,8 @@ def _list_files(checkpoint: PublishedCheckpoint, hub: str, fetcher: Fetcher, tar
             if error.status in NO_ACCESS:
                 raise no_access(hub, repository, error) from error
             raise
-        if not any(file.path.suffix == ".pth" for file in files):
-            raise DownloadError(f"{page} holds no weights (no file ends in .pth)")
+        if not any(file.path.suffix in WEIGHTS for file in files):
+            raise DownloadError(f"{page} holds no weights (no file ends in {' or '.join(WEIGHTS)})")
         return files
     wanted = " or ".join(filter(None, checkpoint.folders)) or "files"
     raise DownloadError(f"{repository} on {hub} has no {wanted}; `lead download list` names the published checkpoints")
@@ -194,7 +195,7 @@ def _parse(listing: Any, hub: str, repository: str, folder: str) -> list[HubFile
             raise DownloadError(
                 f"the hub lists {listed!r}, which would not land in the checkpoint's folder; nothing was fetched"
             )
-        if folder or (len(path.parts) == 1 and path.suffix in (".pth", ".json")):
+        if folder or (len(path.parts) == 1 and path.suffix in (*WEIGHTS, ".json")):
             lfs = entry["lfs"] if isinstance(entry.get("lfs"), dict) else None
             size = entry.get("size") if lfs is None else lfs.get("size", entry.get("size"))
             sha256 = None if lfs is None else str(lfs.get("oid")).removeprefix("sha256:")

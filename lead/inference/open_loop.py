@@ -109,7 +109,8 @@ class OpenLoopInference:
         if self.devices[0].type != "cuda":
             return checkpoint
         wanted = len(checkpoint.files)
-        fitting = members_that_fit(checkpoint.files.values(), self.devices)
+        sizes = [weights.float32_bytes() for weights in checkpoint.files.values()]
+        fitting = members_that_fit(sizes, self.devices)
         if fitting >= wanted:
             return checkpoint
         if not fit_memory or fitting == 0:

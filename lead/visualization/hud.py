@@ -22,6 +22,7 @@ MAP_SIZE = 168
 MAP_SHIFT_BITS = 4
 MPS_TO_KMH = 3.6
 TOAST_ROWS = 4
+TITLE_PX, LEAST_TITLE_PX, TITLE_WEIGHT = 14, 9, 1.6
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,9 @@ class Hud:
         left, right = MARGIN + PADDING, MARGIN + PANEL_WIDTH - PADDING
         top = MARGIN + PADDING
         minutes, seconds = divmod(int(state.time_s), 60)
-        draw_text(frame, state.title, left, top, 14, style.TEXT, weight=1.6)
+        title, height_px = _fitted_title(state.title, right - left)
+        title_top = top + round(0.5 * (TITLE_PX - height_px))
+        draw_text(frame, title, left, title_top, height_px, style.TEXT, weight=TITLE_WEIGHT)
         draw_text(frame, state.subtitle, left, top + 25, 9, style.TEXT_DIM)
         draw_text(frame, f"{minutes}:{seconds:02d}", right, top + 25, 9, style.TEXT_DIM, align="right")
         _rule(frame, left, right, top + 46)
@@ -151,6 +154,17 @@ def _shade(frame: NDArray[np.uint8], left: int, top: int, width: int, height: in
     part = frame[top : top + height, left : left + width]
     part[:] = cv2.convertScaleAbs(part, alpha=1.0 - PANEL_OPACITY, beta=PANEL_OPACITY * PANEL_GREY)
     cv2.rectangle(frame, (left, top), (left + width - 1, top + height - 1), style.PANEL_LINE, 1)
+
+
+def _fitted_title(title: str, width_px: int) -> tuple[str, float]:
+    """Return a title and the height of its letters: ids of routes may be long, so they are drawn smaller, then cut."""
+    height_px = TITLE_PX * min(1.0, width_px / max(text_width(title, TITLE_PX, TITLE_WEIGHT), 1))
+    if height_px >= LEAST_TITLE_PX:
+        return title, height_px
+    length = len(title)
+    while text_width(f"{title[:length]}...", LEAST_TITLE_PX, TITLE_WEIGHT) > width_px and length > 1:
+        length -= 1
+    return f"{title[:length]}...", LEAST_TITLE_PX
 
 
 def _rule(frame: NDArray[np.uint8], left: int, right: int, top: int) -> None:

@@ -41,6 +41,23 @@ def draw_plan_from_above(image: NDArray[np.uint8], camera: PinholeCamera, view: 
         _disc(image, pixel, DOT_RADIUS_PX, style.TARGET_POINT)
 
 
+def draw_plan_from_behind(image: NDArray[np.uint8], camera: PinholeCamera, view: AgentView) -> None:
+    """Draw the planned path as a line and way points as discs into a picture that follows the vehicle.
+
+    Args:
+        image: (h, w, 3) uint8 RGB, changed in place.
+        camera: The camera that took it.
+        view: What the agent shows.
+    """
+    pixels, _ = _on_ground(camera, view.route_ego)
+    for start, end in itertools.pairwise(pixels):
+        if _is_near(start) and _is_near(end):
+            cv2.line(image, _fixed(start), _fixed(end), style.PLANNED_ON_ROUTE, 2 * LINE_PX, cv2.LINE_AA, SUBPIXEL_BITS)
+    pixels, _ = _on_ground(camera, view.waypoints_ego)
+    for pixel in pixels:
+        _disc(image, pixel, DOT_RADIUS_PX + 1, style.WAYPOINT)
+
+
 def draw_plan_as_spheres(image: NDArray[np.uint8], camera: PinholeCamera, view: AgentView) -> None:
     """Draw way points and target points as small spheres, larger the nearer, into a camera's picture."""
     for points, color in ((view.waypoints_ego, style.WAYPOINT), (view.target_points_ego, style.TARGET_POINT)):

@@ -42,6 +42,8 @@ BAD: Color = (255, 88, 80)
 WAYPOINT: Color = (0, 255, 255)
 TARGET_POINT: Color = (235, 30, 30)
 PLANNED_ROUTE: Color = (64, 120, 255)
+PLANNED_ON_ROUTE: Color = (255, 80, 214)
+"""The same where the route is blue."""
 EGO_BOX: Color = (150, 20, 24)
 LIDAR: Color = (226, 232, 244)
 RADAR: Color = (60, 230, 90)

@@ -24,6 +24,8 @@ WALKER_RADIUS_M = 0.55
 GLASS_FRONT, GLASS_BACK = 0.45, 0.12
 """Windscreen of a car: from and to, as shares of the half length ahead of the middle."""
 BRAKE_LIGHT_WIDTH_M = 0.3
+PLAN_LINE_PX, PLAN_DOT_PX = 4, 4
+"""Planned path and way points; way points lie on the path while the agent keeps to it."""
 
 
 class RoadUser(IntEnum):
@@ -81,6 +83,8 @@ class Scene:
         users: Other road users with their kinds.
         stop_lines: Stop lines near the ego.
         hud: Content of the head-up display; None draws none.
+        planned_path: (n, 2) world metres, the path that the agent plans; None for none.
+        waypoints: (n, 2) world metres, where it plans to be at equal times; None for none.
     """
 
     ego: Box
@@ -88,6 +92,8 @@ class Scene:
     users: Sequence[tuple[RoadUser, Box]]
     stop_lines: Sequence[StopLineState]
     hud: HudState | None = None
+    planned_path: NDArray[np.float64] | None = None
+    waypoints: NDArray[np.float64] | None = None
 
 
 class TopDownRenderer:
@@ -140,6 +146,7 @@ class TopDownRenderer:
         for kind, box in visible:
             if kind is RoadUser.WALKER:
                 self._draw_disc(frame, matrix, box)
+        self._draw_plan(frame, matrix, scene)
         _draw_cars(frame, matrix, [scene.ego], _EGO_LOOK)
         if scene.ego_brakes:
             self._draw_brake_lights(frame, matrix, scene.ego)
@@ -183,6 +190,14 @@ class TopDownRenderer:
         ends = _apply(matrix, np.stack([line.left, line.right]))
         width = max(2, round(STOP_LINE_WIDTH_M * self._scale))
         _stroke(frame, ends, color, width)
+
+    def _draw_plan(self, frame: NDArray[np.uint8], matrix: NDArray[np.float64], scene: Scene) -> None:
+        if scene.planned_path is not None:
+            _stroke(frame, _apply(matrix, scene.planned_path), style.PLANNED_ON_ROUTE, PLAN_LINE_PX)
+        if scene.waypoints is not None:
+            for center in _fixed(_apply(matrix, scene.waypoints)):
+                radius = PLAN_DOT_PX << SUBPIXEL_BITS
+                cv2.circle(frame, tuple(map(int, center)), radius, style.WAYPOINT, -1, cv2.LINE_AA, SUBPIXEL_BITS)
 
     def _draw_disc(self, frame: NDArray[np.uint8], matrix: NDArray[np.float64], box: Box) -> None:
         center = _fixed(_apply(matrix, np.array([[box.x, box.y]])))[0]

@@ -25,7 +25,7 @@ def test_seeds_of_the_last_epoch_are_chosen_in_order(tmp_path):
         tmp_path, "model_0030_2.pth", "model_0030_0.pth", "model_0030_10.pth", "model_0014_0.pth", "_model_0030_1.pth"
     )
     touch(tmp_path, "model_best_rfm_3_0.5.pth", "optimizer_0030.pth", "model_0030_1.pth.tmp")
-    assert {seed: path.name for seed, path in choose_files(tmp_path).items()} == {
+    assert {seed: weights.paths[0].name for seed, weights in choose_files(tmp_path).items()} == {
         0: "model_0030_0.pth",
         2: "model_0030_2.pth",
         10: "model_0030_10.pth",

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from lead.visualization import style
 from lead.visualization.agent_view import AgentView
-from lead.visualization.overlays import draw_plan_as_spheres, draw_plan_from_above
+from lead.visualization.overlays import draw_plan_as_spheres, draw_plan_from_above, draw_plan_from_behind
 from lead.visualization.projection import PinholeCamera
 
 FRONT = PinholeCamera.mounted((0.35, 0.0, 2.25), (0.0, 0.0, 0.0), (384, 384), 60.0)
@@ -59,6 +60,19 @@ def test_plan_is_drawn_where_it_projects_to():
     column, row = np.round(pixel(ABOVE, 12.0, -6.0, 0.0)).astype(int)
     assert image[row, column].tolist() == [235, 30, 30]
     assert image[row, column + 4].min() > 120, "white rim"
+
+
+def test_the_path_is_a_line_on_the_ground_for_who_follows():
+    behind = PinholeCamera.mounted((-9.0, 0.0, 3.5), (-10.0, 0.0, 0.0), (640, 720), 70.0)
+    path = np.stack([np.arange(2.0, 12.0), 0.2 * np.arange(10.0)], axis=1)
+    image = np.zeros((720, 640, 3), np.uint8)
+    draw_plan_from_behind(image, behind, AgentView(route_ego=path, waypoints_ego=np.array([[6.0, -2.0]])))
+    column, row = np.round(pixel(behind, 6.5, 0.9, 0.0)).astype(int)
+    assert image[row, column].tolist() == list(style.PLANNED_ON_ROUTE)
+    column, row = np.round(pixel(behind, 6.0, -2.0, 0.0)).astype(int)
+    assert image[row, column].tolist() == list(style.WAYPOINT)
+    draw_plan_from_behind(blank := np.zeros_like(image), behind, AgentView())
+    assert not blank.any()
 
 
 def test_spheres_grow_towards_the_camera_and_stay_out_of_other_pictures():

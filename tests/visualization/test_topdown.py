@@ -1,5 +1,6 @@
 """Top-down frames: what is where, and how fast."""
 
+import dataclasses
 import math
 import time
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from lead.visualization import style
-from lead.visualization.hud import HudState
+from lead.visualization.hud import MARGIN, PANEL_WIDTH, HudState
 from lead.visualization.map_layers import MapLayers, Mark, Surface
 from lead.visualization.text import draw_text, text_width
 from lead.visualization.topdown import (
@@ -67,6 +68,21 @@ def test_things_lie_where_they_belong_for_any_heading(yaw):
     assert close(pixel(frame, 10.0, 7.0), style.LIGHT_RED)
 
 
+@pytest.mark.parametrize("yaw", [0.0, 2.0])
+def test_the_plan_is_drawn_where_it_lies(yaw):
+    cos, sin = math.cos(yaw), math.sin(yaw)
+
+    def places(*ahead_right):
+        return np.array([(100.0 + a * cos - r * sin, a * sin + r * cos) for a, r in ahead_right])
+
+    plain = scene(yaw=yaw)
+    planned = dataclasses.replace(plain, planned_path=places((3, 1), (12, 2)), waypoints=places((9, -3)))
+    frame = renderer().draw(planned)
+    assert close(pixel(frame, 7.5, 1.5), style.PLANNED_ON_ROUTE)
+    assert close(pixel(frame, 9.0, -3.0), style.WAYPOINT)
+    assert not close(pixel(renderer().draw(plain), 7.5, 1.5), style.PLANNED_ON_ROUTE)
+
+
 def test_ground_has_road_route_and_surroundings():
     frame = renderer().draw(scene())
     assert close(pixel(frame, 20.0, 0.0), style.ROUTE_ON_ROAD)
@@ -106,6 +122,15 @@ def test_drawing_is_fast_enough_for_video():
         drawing.draw(scene(x=100.0 + 0.4 * index, users=users))
     # Aim: 8 ms. The bound leaves room for slow and busy test machines.
     assert (time.process_time() - start) / 20 < 0.04
+
+
+@pytest.mark.parametrize("route", ["1711", "Accident_Town10HD_200_0000", "Vanilla" * 20])
+def test_the_title_stays_in_its_panel(route):
+    hud = dataclasses.replace(HUD, title=f"Town10HD  route {route}")
+    bare = renderer().draw(dataclasses.replace(scene(), hud=dataclasses.replace(HUD, title="")))
+    frame = renderer().draw(dataclasses.replace(scene(), hud=hud))
+    columns = np.flatnonzero((frame != bare).any(axis=(0, 2)))
+    assert columns.min() >= MARGIN and 100 < columns.max() <= MARGIN + PANEL_WIDTH
 
 
 def test_text_is_clipped_at_the_border():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import carla
 import numpy as np
 from numpy.typing import NDArray
@@ -40,14 +42,18 @@ _SENTENCES = {
 """Progress and speed are not listed: they are no single events."""
 
 
-def scene_of(tick: EpisodeTick, lights: TrafficLights, hud: HudState | None = None) -> Scene:
+def scene_of(
+    tick: EpisodeTick, lights: TrafficLights, hud: HudState | None = None, *, with_plan: bool = False
+) -> Scene:
     """Describe a tick for :class:`lead.visualization.topdown.TopDownRenderer`.
 
     Args:
         tick: The tick.
         lights: Traffic lights of the world.
         hud: Content of the head-up display; None for a drawing without one.
+        with_plan: Show what the agent plans, if it tells.
     """
+    view = tick.view if with_plan else None
     ego = tick.observation.ego
     users = [
         (_USERS[ActorKind(int(row["kind"]))], Box(row["x"], row["y"], row["yaw"], row["extent_x"], row["extent_y"]))
@@ -59,12 +65,24 @@ def scene_of(tick: EpisodeTick, lights: TrafficLights, hud: HudState | None = No
         users=users,
         stop_lines=_stop_lines(lights, ego.location),
         hud=hud,
+        planned_path=None if view is None else _in_world(tick, view.route_ego),
+        waypoints=None if view is None else _in_world(tick, view.waypoints_ego),
     )
 
 
 def sentences(events: list[RouteEvent]) -> list[str]:
     """Return the short texts shown for infractions, in their order."""
     return [_SENTENCES[event.type] for event in events if event.type in _SENTENCES]
+
+
+def _in_world(tick: EpisodeTick, places_ego: NDArray[np.floating] | None) -> NDArray[np.float64] | None:
+    """Turn (n, 2) places of the ego frame into those of the world."""
+    if places_ego is None:
+        return None
+    ego = tick.observation.ego
+    cos, sin = math.cos(ego.yaw_rad), math.sin(ego.yaw_rad)
+    turned = np.asarray(places_ego, np.float64)[:, :2] @ np.array([[cos, sin], [-sin, cos]])
+    return np.asarray(turned + ego.location[:2], np.float64)
 
 
 def _stop_lines(lights: TrafficLights, location: NDArray[np.float64]) -> list[StopLineState]:
