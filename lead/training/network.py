@@ -53,12 +53,15 @@ class LossModule(nn.Module):
         self._planning: Losses = planning_losses
 
     def compile_parts(self, **options: Any) -> None:
-        """Have network and losses compiled when they first run; names in the state dict do not change.
+        """Have regions of the network and the losses compiled when they first run; names in the state dict stay.
 
         Args:
             **options: Those of ``torch.compile``.
         """
-        self.model.compile(**options)
+        regions = compiled_regions(self.model)
+        torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, len(regions))
+        for region in regions:
+            region.compile(**options)
         self._dense = torch.compile(dense_losses, **options)
         self._planning = torch.compile(planning_losses, **options)
 
@@ -83,10 +86,10 @@ class LossModule(nn.Module):
             batch: Inputs and labels.
             is_eager: Even where it is compiled, do not: for a few passes in evaluation mode compiling does not pay.
         """
-        run = self.model.forward if is_eager else self.model
         device = next(self.model.parameters()).device.type
-        with torch.autocast(device, torch.bfloat16, enabled=self.is_half):
-            out: TransfuserOutput = run(network_inputs(batch))
+        stance = torch.compiler.set_stance("force_eager" if is_eager else "default")
+        with stance, torch.autocast(device, torch.bfloat16, enabled=self.is_half):
+            out: TransfuserOutput = self.model(network_inputs(batch))
         return out
 
     def losses(
@@ -107,6 +110,25 @@ class LossModule(nn.Module):
         return losses
 
 
+def compiled_regions(model: Transfuser) -> list[nn.Module]:
+    """Return the parts of a network that are compiled one by one.
+
+    Blocks of one shape share a program, so that all of them together take a fraction of the time that the whole network
+    would take, which nothing but the program's size speaks against: convolutions are what separates them.
+    """
+    regions: list[nn.Module] = []
+    for encoder in (model.backbone.image_encoder, model.backbone.lidar_encoder):
+        for stage in encoder.children():
+            parts = list(stage.children())
+            blocks = [part for part in parts if next(part.children(), None) is not None]
+            if len(blocks) == len(parts) or isinstance(stage, nn.Sequential):
+                regions += blocks
+            else:
+                regions.append(stage)
+    regions += model.backbone.transformers
+    return regions + [module for name, module in model.named_children() if name != "backbone"]
+
+
 INPUTS = (
     "rgb",
     "rasterized_lidar",
@@ -121,7 +143,7 @@ INPUTS = (
 
 
 def network_inputs(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return what the network looks at: a compiled network is made anew when anything else in its batch changes."""
+    """Return what the network looks at, and nothing of the labels."""
     return {name: batch[name] for name in INPUTS if name in batch}
 
 
