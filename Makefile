@@ -37,9 +37,9 @@ torch_option = for sign in /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg; 
 help:  ## show this text
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-demo: models  ## let the policy of this repository drive two routes, print scores, infractions and paths
-	@echo "== demo: the embedded simulator, and the policy on two routes of towns that it has never seen"
-	@$(PY) -m lead demo
+demo: core  ## let the expert drive two of our routes, print scores, infractions and paths
+	@echo "== demo: the embedded simulator, and the rule-based expert on two routes"
+	@$(PY) -m lead demo --expert
 
 test: test-0915 test-main  ## fast test suite, with both CARLA clients where Python 3.10 exists
 

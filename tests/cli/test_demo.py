@@ -54,7 +54,7 @@ def test_what_is_missing_is_said_in_one_sentence(
     assert call("--checkpoint", str(tmp_path)) == 1
     lines = capsys.readouterr().err.splitlines()
     words = (
-        "nowhere is missing; run the demo from a clone",
+        "nowhere: train one",
         "--expert and --checkpoint exclude",
         "config.json does not exist",
         "needs PyTorch",
