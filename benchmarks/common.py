@@ -6,12 +6,13 @@ import argparse
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+from lead.files import write_whole
 
 
 def parse_options(description: str) -> argparse.Namespace:
@@ -48,6 +49,4 @@ def report(title: str, rows: Mapping[str, tuple[float, str]], json_path: Path | 
     if json_path is None:
         return
     content = {name: value for name, (value, _) in rows.items()} | texts | {"machine": machine()}
-    with tempfile.NamedTemporaryFile("w", dir=json_path.parent, delete=False) as file:
-        json.dump(content, file, indent=1)
-    os.replace(file.name, json_path)
+    write_whole(json_path, json.dumps(content, indent=1))

@@ -25,7 +25,7 @@ from lead.routes.model import Route
 from lead.routes.sampler.finders import class_names
 from lead.routes.sampler.sampler import Wishes, sample
 from lead.routes.sampler.survey import survey_town
-from lead.routes.sampler.writer import routes_xml, write_whole
+from lead.routes.sampler.writer import routes_xml, write_routes
 
 ROUTES = 1000
 QUICK_TOWNS = ("Town01", "Town03", "Town05")
@@ -53,7 +53,7 @@ def main() -> None:
             sampling_s += took_s
             rows[f"{town}_routes_per_s"] = (len(made) / took_s, f"{len(made)} routes; reasons for impossible ones, too")
             routes += made
-            write_whole(Path(folder) / f"{town}.xml", routes_xml(made))
+            write_routes(Path(folder) / f"{town}.xml", routes_xml(made))
         checked = lint([Path(folder)])
     rows["routes"] = (len(routes), "")
     rows["routes_per_s"] = (len(routes) / sampling_s, "on all towns, without loading")

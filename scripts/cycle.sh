@@ -28,11 +28,13 @@ mkdir -p "$folder"
 
 # stage NAME COMMAND...: run a command, keep its output and add its wall time to times.txt
 stage() {
-  local name="$1" began="$SECONDS"
+  local name="$1" began="$SECONDS" code=0
   shift
   echo "== $name: $*"
-  "$@" 2>&1 | tee "$folder/$name.log"
+  # -i: what the command says while it is interrupted is kept, too.
+  "$@" 2>&1 | tee -i -a "$folder/$name.log" || code=$?
   echo "$name $((SECONDS - began)) s" | tee -a "$folder/times.txt"
+  return "$code"
 }
 
 train() {
@@ -50,7 +52,10 @@ stage cache "$python" -m lead cache build "$folder/data" --workers "$workers"
 stage pretrain train "logdir=$folder/pretrain" "epochs=$pretrain_epochs"
 stage posttrain train "logdir=$folder/posttrain" "epochs=$posttrain_epochs" use_planning_decoder=true \
   "load_file=$(last_weights "$folder/pretrain" "$pretrain_epochs")"
-stage export "$python" -m lead export-weights "$folder/posttrain" --out "$folder/policy"
+stage export "$python" -m lead export-weights "$folder/posttrain" --out "$folder/policy" --force
+driven=0
 stage heldout "$python" -m lead benchmark bench2drive --routes "$heldout_routes" \
-  --checkpoint "$folder/policy" --workers "$workers" --repetitions "${SEEDS:-1}" --output-dir "$folder/heldout"
+  --checkpoint "$folder/policy" --workers "$workers" --repetitions "${SEEDS:-1}" --output-dir "$folder/heldout" \
+  || driven=$?
+[[ "$driven" -eq 0 || "$driven" -eq 3 ]] || exit "$driven" # 3: an agent crashed, which counts in the score
 stage score "$python" -m lead score "$folder/heldout" --benchmark bench2drive --routes "$heldout_routes"

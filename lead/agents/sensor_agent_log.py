@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from lead.config.resolve import ConfigError
+from lead.files import written_whole
 from lead.visualization.background import BackgroundWorker
 
 FOLDER_VARIABLE = "SAVE_PATH"
@@ -63,10 +64,5 @@ class InputLog:
         tick, batch = item
         # A copy of the published files: they hold float32 throughout, images too.
         tensors = {key: torch.from_numpy(np.array(array, dtype=np.float32)) for key, array in batch.items()}
-        temporary = self.folder / f".{tick:05d}.pth.tmp"
-        try:
+        with written_whole(self.folder / f"{tick:05d}.pth") as temporary:
             torch.save(tensors, temporary)
-            temporary.replace(self.folder / f"{tick:05d}.pth")
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise

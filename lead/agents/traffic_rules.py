@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lead.agents.driving_path import STEP_M, DrivingPath
 from lead.evaluation.observation import ActorKind, Observation
+from lead.geometry.frames import wrap_rad
 
 COMFORT_MPS2 = 2.5
 HARD_MPS2 = 4.0
@@ -132,7 +133,7 @@ def crossing_speed(ahead: PathAhead, observation: Observation) -> float:
     points = _outlines(actors, _FRONT)[:, None] + moves[:, :, None]
     lateral_m, place = _project(near, points)
     course = np.arctan2(velocity[:, 1], velocity[:, 0])[:, None, None]
-    angle = np.abs(np.remainder(near.yaw_rad[place] - course + np.pi, 2.0 * np.pi) - np.pi)
+    angle = np.abs(wrap_rad(near.yaw_rad[place] - course))
     own_arrival_s = near.distance_m[place] / max(observation.ego.speed_mps, 3.0)
     meets = (
         (lateral_m < near.half_width_m + _margins(actors)[:, None, None])

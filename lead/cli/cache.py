@@ -55,18 +55,24 @@ PublishedDoors = Annotated[
 ]
 
 
-@app.command(help=BUILD_HELP)
-def build(
-    data: Data,
-    workers: Workers = 1,
-    out: Out = None,
-    lidar_ticks: LidarTicks = 10,
-    published_doors: PublishedDoors = False,
-) -> None:
-    """Build and print what was done."""
+def _add_command(name: str, text: str, work: Callable[[list[RouteTask], int], None]) -> None:
+    """Add a command; which records a cache holds is chosen here for all, so that what was built can be verified."""
+
+    @app.command(name, help=text)
+    def command(
+        data: Data,
+        workers: Workers = 1,
+        out: Out = None,
+        lidar_ticks: LidarTicks = 10,
+        published_doors: PublishedDoors = False,
+    ) -> None:
+        work(_tasks(data, out, lidar_ticks, published_doors), workers)
+
+
+def _build(tasks: list[RouteTask], workers: int) -> None:
+    """Build and print what was done; exit with 1 if a file could not be written."""
     from lead.dataset.cache.build import build_route
 
-    tasks = _tasks(data, out, lidar_ticks, published_doors)
     outcomes = _run(build_route, tasks, workers, "preparing")
     built, kept = sum(item.built for item in outcomes), sum(item.kept for item in outcomes)
     size = sum(item.bytes for item in outcomes)
@@ -80,19 +86,12 @@ def build(
         raise typer.Exit(1)
 
 
-@app.command(help=VERIFY_HELP)
-def verify(
-    data: Data,
-    workers: Workers = 1,
-    out: Out = None,
-    lidar_ticks: LidarTicks = 10,
-    published_doors: PublishedDoors = False,
-) -> None:
-    """Check and print the counts."""
+def _verify(tasks: list[RouteTask], workers: int) -> None:
+    """Check and print the counts; exit with 1 if any record is not fresh."""
     from lead.dataset.cache.build import check_route
     from lead.dataset.cache.store import CacheState
 
-    outcomes = _run(check_route, _tasks(data, out, lidar_ticks, published_doors), workers, "checking")
+    outcomes = _run(check_route, tasks, workers, "checking")
     found = _found(outcomes)
     failed = _print_faults(outcomes)
     typer.echo(_states(outcomes))
@@ -166,3 +165,7 @@ def _states(outcomes: list[RouteOutcome]) -> str:
 
     found = _found(outcomes)
     return ", ".join(f"{found[state]} {state.name.lower()}" for state in CacheState if state is not CacheState.NO_CACHE)
+
+
+_add_command("build", BUILD_HELP, _build)
+_add_command("verify", VERIFY_HELP, _verify)

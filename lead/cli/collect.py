@@ -52,7 +52,7 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
 
     Routes, weathers and perturbations are drawn with seeds: the same call drives the same again. Routes that are
     complete are not driven again; what an interrupted call left of a route is replaced. What is recorded is set by
-    LEAD_EXPERT_CONFIG. Exit codes: 0 every route has a result, 1 something could not be driven.
+    LEAD_EXPERT_CONFIG. Exit codes: 0 every route that was begun has a result, 1 something could not be driven.
 
     \b
     Examples:
@@ -160,5 +160,6 @@ def _run(
     typer.echo(f"data     {folders.root}")
     typer.echo(f"inspect  lead dataset info {folders.root}")
     sys.stdout.flush()
-    if report.infrastructure_failures or (missing and not is_enough()):
+    begun_in_vain = [one for one in report.results if not folders.is_complete(one.task)]
+    if report.infrastructure_failures or begun_in_vain:
         raise typer.Exit(EXIT_INFRASTRUCTURE)

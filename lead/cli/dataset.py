@@ -86,9 +86,9 @@ def info(
     counts = summarise(_routes(directory), sizes=sizes)
     _print_info(counts)
     if json_path is not None:
-        from lead.scoring.endpoint import write_json_atomically
+        from lead.files import write_json
 
-        write_json_atomically(json_path, counts.as_json())
+        write_json(json_path, counts.as_json())
 
 
 @app.command(help=VERIFY_HELP)
@@ -115,9 +115,9 @@ def verify(
             typer.echo(str(finding))
     typer.echo(f"routes checked: {len(places)}, without findings: {len(places) - faulty}, findings: {len(findings)}")
     if json_path is not None:
-        from lead.scoring.endpoint import write_json_atomically
+        from lead.files import write_json
 
-        write_json_atomically(json_path, [{**vars(item), "place": str(item.place)} for item in findings])
+        write_json(json_path, [{**vars(item), "place": str(item.place)} for item in findings])
     if findings:
         raise typer.Exit(1)
 

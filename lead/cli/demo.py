@@ -86,8 +86,8 @@ def _policy(checkpoint: Path | None) -> AgentChoice:
     folder = POLICY if checkpoint is None else checkpoint
     if not folder.is_dir():
         raise LeadError(
-            f"there is no policy {folder}: train one (docs/train-your-own.md), name another one with --checkpoint, or let "
-            "the expert drive with --expert"
+            f"there is no policy {folder}: train one (docs/train-your-own.md), name another one with --checkpoint, or "
+            "let the expert drive with --expert"
         )
     if importlib.util.find_spec("torch") is None:
         raise LeadError(

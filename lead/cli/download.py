@@ -123,13 +123,14 @@ def dataset(
 @app.command("list")
 def list_checkpoints(directory: Folder = CHECKPOINTS_FOLDER) -> None:
     """List the published checkpoints and say which of them are here."""
-    from lead.inference.download import ALIASES, CHECKPOINTS
+    from lead.inference.download import ALIASES, CHECKPOINTS, WEIGHTS
 
     items = {**CHECKPOINTS, **ALIASES}
     width = max(map(len, items))
     for name, item in items.items():
         title = item.title if name in CHECKPOINTS else f"another name of {item.folders[0]}"
-        place = f"in {directory / name}" if any((directory / name).glob("*.pth")) else "not here"
+        is_here = any(path.suffix in WEIGHTS for path in (directory / name).glob("*"))
+        place = f"in {directory / name}" if is_here else "not here"
         typer.echo(f"{name:<{width}}  {title:<40}  {item.repository:<19}  {place}")
 
 

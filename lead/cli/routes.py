@@ -183,7 +183,7 @@ def suite(
 ) -> None:
     """Make suites one after the other."""
     from lead.routes.sampler.suites import SUITES, find_suite, suite_routes
-    from lead.routes.sampler.writer import check_free, routes_xml, write_whole
+    from lead.routes.sampler.writer import check_free, routes_xml, write_routes
 
     suites = [find_suite(name) for name in (SUITES if ALL in names else dict.fromkeys(names))]
     check_free([out / f"{each.name}.xml" for each in suites], force)
@@ -191,7 +191,7 @@ def suite(
         with _progress() as progress:
             routes = suite_routes(each, _shower(progress, progress.add_task(each.name, total=None)))
         path = out / f"{each.name}.xml"
-        write_whole(path, routes_xml(routes, f"Made by `lead routes suite {each.name}`: {each.purpose}."))
+        write_routes(path, routes_xml(routes, f"Made by `lead routes suite {each.name}`: {each.purpose}."))
         typer.echo(f"{path}: {len(routes)} routes")
 
 
@@ -247,11 +247,10 @@ def _progress() -> Progress:
 
 def _write_json(path: Path, report: LintReport) -> None:
     from lead.errors import LeadError
+    from lead.files import write_whole
 
-    temporary = path.with_name(f".{path.name}.partial")
     try:
-        temporary.write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, json.dumps(report.as_json(), indent=1) + "\n")
     except OSError as error:
         raise LeadError(f"cannot write {path} ({error.strerror})") from error
 

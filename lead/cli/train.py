@@ -23,8 +23,9 @@ def command(
     if recipes:
         from lead.config.recipes import RECIPES
 
+        width = max(map(len, RECIPES))
         for name, recipe in RECIPES.items():
-            typer.echo(f"{name:16} {(recipe.__doc__ or '').splitlines()[0]}")
+            typer.echo(f"{name:{width}}  {(recipe.__doc__ or '').splitlines()[0]}")
         return
     from lead.training.program import train
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from lead.config.network import NetworkConfig
 from lead.config.resolve import ConfigError
 
 FILE_NAME = "config.json"
@@ -21,69 +22,23 @@ _SIX_CAMERA_DATASET = 2
 
 
 @dataclass(frozen=True)
-class PublishedConfig:
+class PublishedConfig(NetworkConfig):
     """What a model's behaviour depends on; names and defaults are the published ones.
 
+    Those of the network are in :class:`lead.config.network.NetworkConfig`.
+
     Attributes:
-        carla_root: Folder of the training data, whose name tells the camera rig.
-        target_dataset: Number of the kind of data, 0 if the file does not tell.
         used_cameras: One flag per camera of the rig, empty for all.
-        image_architecture: Image encoder.
-        lidar_architecture: LiDAR encoder.
-        LTF: The model gets positional ramps instead of a LiDAR raster.
-        use_radars: Radar tensors are made.
-        radar_detection: There is a radar head.
-        use_radar_detection: The planner gets its tokens.
-        use_planning_decoder: There is a planner.
-        use_tfv5_planning_decoder: It is the one of TransFuser V5.
-        transfuser_token_dim: Width of the planner's tokens.
-        n_layer: Transformer blocks per fusion.
-        radar_token_dim: Width of the radar head's tokens.
-        radar_tf_dim_ff: Hidden width of the radar head.
-        transfuser_feed_forward: Hidden width of the planner's feed-forward layers; no published key.
-        deconv_channel_num_0: Channels of the perspective heads' first part.
-        deconv_channel_num_1: Of their second part.
-        deconv_channel_num_2: Of their last part, at the image's size.
-        blind_cameras: The model gets black images; no published key.
-        use_navsim_data: Trained on NAVSIM.
-        use_carla_data: Trained on CARLA.
-        use_mixed_precision_training: Trained, and therefore run on GPUs, in bfloat16.
         use_kalman_filter_for_gps: Route points are popped at the filtered position.
-        training_used_lidar_steps: Number of stacked LiDAR sweeps.
         num_radar_points_per_sensor: Rows per radar in the radar input.
-        horizontal_fov_reduction: Image columns cut off at each side before resizing back.
         hist_max_per_pixel: Points per pixel at which the LiDAR histogram is clipped.
         legacy: Which public quirks the weights were trained with; empty in published files.
         unknown: Keys of the file that are none of the above.
     """
 
-    carla_root: str = "data/carla_leaderboard2"
-    target_dataset: int = 0
     used_cameras: tuple[bool, ...] = ()
-    image_architecture: str = "resnet34"
-    lidar_architecture: str = "resnet34"
-    LTF: bool = False  # the published key
-    use_radars: bool = True
-    radar_detection: bool = True
-    use_radar_detection: bool = True
-    use_planning_decoder: bool = False
-    use_tfv5_planning_decoder: bool = False
-    transfuser_token_dim: int = 256
-    n_layer: int = 2
-    radar_token_dim: int = 256
-    radar_tf_dim_ff: int = 1024
-    transfuser_feed_forward: int = 2048
-    deconv_channel_num_0: int = 128
-    deconv_channel_num_1: int = 64
-    deconv_channel_num_2: int = 32
-    blind_cameras: bool = False
-    use_navsim_data: bool = False
-    use_carla_data: bool = True
-    use_mixed_precision_training: bool = True
     use_kalman_filter_for_gps: bool = True
-    training_used_lidar_steps: int = 10
     num_radar_points_per_sensor: int = 75
-    horizontal_fov_reduction: int = 0
     hist_max_per_pixel: int = 5
     legacy: Mapping[str, Any] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lead.config.legacy import PUBLISHED, TRAINED, Legacy
+from lead.config.network import NetworkConfig
 from lead.config.published import FILE_NAME
 from lead.config.recipes import RECIPES
 from lead.config.resolve import ConfigError, nearest, resolve
@@ -41,24 +42,22 @@ _NEVER_TAKEN = frozenset({"recipe", "device", "resume", "continue_failed_trainin
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(NetworkConfig):
     """Settings of a training; published keys have their published names, spelling mistakes included.
+
+    Those of the network are in :class:`lead.config.network.NetworkConfig`.
 
     Attributes:
         model_type: What is trained, one of :data:`MODEL_TYPES`.
         recipe: Name of a set of values, one of :data:`lead.config.recipes.RECIPES`; empty for none.
         logdir: Where everything is written; None for ``outputs/local_training/<pretrain or posttrain>``.
-        load_file: Weights to start from, a ``model_*.pth`` beside its ``config.json``.
+        load_file: Weights to start from beside their ``config.json``: a ``model_*.pth``, or safetensors (any shard).
         continue_failed_training: Go on with the training that wrote ``load_file``; as ``resume`` in its folder.
         resume: Go on with the newest checkpoint of ``logdir``; a new training where there is none.
         device: ``cpu`` or ``cuda``; None for a GPU where there is one.
         seed: Of weights, order and everything random.
         description: What the training is about; its name in WandB.
         id: Another name for it.
-        carla_root: Data set; its folder's name tells the camera rig.
-        target_dataset: Number of the kind of data; 0 to tell from ``carla_root``.
-        use_carla_data: Train on CARLA.
-        use_navsim_data: Train on NAVSIM; together with CARLA in one network, on simulated data with NAVSIM's cameras.
         use_waymo_e2e_data: Train on Waymo's end-to-end set; refused, there is no network for it.
         schedule_carla_num_samples: In a mixture, fade from simulated to real samples; otherwise equal shares.
         navsim_data_root: Folder of NAVSIM's training cache.
@@ -73,32 +72,12 @@ class TrainingConfig:
         use_sensor_perburtation_prob: Share of samples that are; None for 0.5, with NAVSIM 0.8.
         use_color_aug: Change images at random.
         use_color_aug_prob: Probability of each of the six changes; None for 0.2, with NAVSIM 0.1.
-        horizontal_fov_reduction: Columns cut off at each side of simulated images, which are stretched back to their
-            width; driving does the same.
         use_persistent_cache: Read from the cache where it has a sample.
-        training_used_lidar_steps: LiDAR sweeps that go into the raster.
         max_bad_fraction: Share of an epoch's samples that may be unusable.
         assigned_cpu_cores: Cores for loading, shared by all ranks of a machine; None for all there are, 0 to load in
             the trainer itself.
         prefetch_factor: Batches that each loading process makes ahead.
         used_cameras: One flag per camera of the rig; None for all.
-        image_architecture: Image encoder.
-        lidar_architecture: LiDAR encoder, the same.
-        LTF: Positional ramps instead of the LiDAR raster.
-        use_radars: Load radar points.
-        radar_detection: Radar head.
-        use_radar_detection: Its tokens go to the planner.
-        use_planning_decoder: Planner: post-training; without it pre-training.
-        use_tfv5_planning_decoder: The planner of TransFuser V5.
-        transfuser_token_dim: Width of the planner's tokens.
-        n_layer: Transformer blocks per fusion.
-        radar_token_dim: Width of the radar head.
-        radar_tf_dim_ff: Hidden width of the radar head.
-        transfuser_feed_forward: Hidden width of the planner.
-        deconv_channel_num_0: Channels of the perspective heads' first part.
-        deconv_channel_num_1: Of their second part.
-        deconv_channel_num_2: Of their last part, at the image's size.
-        blind_cameras: Show black images, to find out what can be driven without any.
         dropout: Rate of all dropouts.
         pretrained_encoder: Start the image encoder from ImageNet; not where ``load_file`` is given.
         freeze_backbone: Leave the backbone as it is.
@@ -112,7 +91,6 @@ class TrainingConfig:
         warm_up_steps: Steps over which the learning rate grows; the published code has 0.
         clip_norm: Longest gradient; 0, as published, for any.
         ema_decay: Average weights over time; 0 for no average.
-        use_mixed_precision_training: bfloat16 inside the network, on GPUs.
         sync_batchnorm: Batch normalisations look at all ranks' samples.
         use_zero_redundancy: Share the optimiser's state out over the ranks.
         compile: Compile the network; None for that on GPUs.
@@ -149,10 +127,6 @@ class TrainingConfig:
     seed: int = 0
     description: str = ""
     id: str = ""
-    carla_root: str = "data/carla_leaderboard2"
-    target_dataset: int = 0
-    use_carla_data: bool = True
-    use_navsim_data: bool = False
     use_waymo_e2e_data: bool = False
     schedule_carla_num_samples: bool = False
     navsim_data_root: str = "data/navsim_training_cache/navtrain"
@@ -165,30 +139,11 @@ class TrainingConfig:
     use_sensor_perburtation_prob: float | None = None
     use_color_aug: bool = True
     use_color_aug_prob: float | None = None
-    horizontal_fov_reduction: int = 0
     use_persistent_cache: bool = True
-    training_used_lidar_steps: int = 10
     max_bad_fraction: float = 0.05
     assigned_cpu_cores: int | None = None
     prefetch_factor: int = 2
     used_cameras: list[bool] | None = None
-    image_architecture: str = "resnet34"
-    lidar_architecture: str = "resnet34"
-    LTF: bool = False  # the published key
-    use_radars: bool = True
-    radar_detection: bool = True
-    use_radar_detection: bool = True
-    use_planning_decoder: bool = False
-    use_tfv5_planning_decoder: bool = False
-    transfuser_token_dim: int = 256
-    n_layer: int = 2
-    radar_token_dim: int = 256
-    radar_tf_dim_ff: int = 1024
-    transfuser_feed_forward: int = 2048
-    deconv_channel_num_0: int = 128
-    deconv_channel_num_1: int = 64
-    deconv_channel_num_2: int = 32
-    blind_cameras: bool = False
     dropout: float = 0.1
     pretrained_encoder: bool = True
     freeze_backbone: bool = False
@@ -202,7 +157,6 @@ class TrainingConfig:
     warm_up_steps: int = 200
     clip_norm: float = 10.0
     ema_decay: float = 0.0
-    use_mixed_precision_training: bool = True
     sync_batchnorm: bool = False
     use_zero_redundancy: bool = False
     compile: bool | None = None

@@ -17,6 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lead.config.legacy import PUBLISHED, Legacy
+from lead.control.vehicle_fits import (
+    ACCELERATION_MPS2,
+    BRAKING_MPS2,
+    REAR_AXLE_M,
+    SLIP_PER_TANGENT,
+    WHEEL_RAD_PER_STEER,
+)
 from lead.errors import LeadError
 
 Array = NDArray[np.float64]
@@ -32,12 +39,6 @@ SIGMA_WEIGHT = 0.5 / SIGMA_SCALE
 INITIAL_COVARIANCE = np.diag([0.5, 0.5, 1e-6, 1e-6])
 MEASUREMENT_NOISE = np.diag([0.5, 0.5, 1e-15, 1e-15])
 PROCESS_NOISE = np.diag([1e-4, 1e-4, 1e-3, 1e-3])
-
-FRONT_AXLE_M = -0.090769015
-REAR_AXLE_M = 1.4178275
-WHEEL_RAD_PER_STEER = 0.36848336
-BRAKE_MPS2 = -4.952399
-THROTTLE_MPS2 = 0.5633837
 
 
 class PositionError(LeadError):
@@ -189,14 +190,11 @@ def _carry(state: Array, spread: Array, control: AppliedControl) -> tuple[Array,
 
 
 def _moves(yaw_speed: Array, control: AppliedControl) -> Array:
-    """Change of (x, y, yaw, speed) in one tick by the kinematic bicycle, for rows of yaw and speed.
-
-    Its constants were fitted to CARLA's Lincoln MKZ 2020 (carla_garage).
-    """
+    """Change of (x, y, yaw, speed) in one tick by the kinematic bicycle, for rows of yaw and speed."""
     yaw, speed = yaw_speed[:, 0], yaw_speed[:, 1]
     wheel_rad = WHEEL_RAD_PER_STEER * control.steer
-    slip = math.atan(REAR_AXLE_M / (FRONT_AXLE_M + REAR_AXLE_M) * math.tan(wheel_rad))
-    acceleration = BRAKE_MPS2 if control.brake > 0.0 else THROTTLE_MPS2 * control.throttle
+    slip = math.atan(SLIP_PER_TANGENT * math.tan(wheel_rad))
+    acceleration = -BRAKING_MPS2 if control.brake > 0.0 else ACCELERATION_MPS2 * control.throttle
     moves = np.empty((len(yaw), STATES))
     moves[:, 0] = speed * np.cos(yaw + slip) * TICK_S
     moves[:, 1] = speed * np.sin(yaw + slip) * TICK_S

@@ -7,7 +7,6 @@ precedes the route's own folder in them does not matter here.
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 import zipfile
@@ -19,8 +18,8 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from lead.dataset.errors import DatasetError
-from lead.dataset.files import TEMPORARY_SUFFIX
 from lead.dataset.layout import FOLDERS, JOURNAL_NAME, RESULTS_NAME, RoutePlace, is_complete
+from lead.files import is_leftover, written_whole
 
 PUBLISHED_PREFIX = "data/carla_leaderboard2/data"
 MAX_ROUTE_BYTES = 64 << 30
@@ -63,20 +62,16 @@ def zip_route(place: RoutePlace, target: Path, prefix: str = PUBLISHED_PREFIX) -
         return ArchiveResult(path, "kept")
     if not is_complete(route):
         raise DatasetError(f"{place.folder} is not complete; it is not packed")
-    temporary = path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
             for file in sorted(file for file in route.rglob("*") if file.is_file()):
                 relative = file.relative_to(route)
-                if relative.parts[0] != JOURNAL_NAME and not file.name.endswith(TEMPORARY_SUFFIX):
+                if relative.parts[0] != JOURNAL_NAME and not is_leftover(file.name):
                     name = PurePosixPath(prefix, place.scenario, route.name, relative.as_posix())
                     info = zipfile.ZipInfo(str(name), _EPOCH)
                     info.external_attr = _MODE
                     archive.writestr(info, file.read_bytes())
-        os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise DatasetError(f"{path} cannot be written ({error.strerror})") from error
     return ArchiveResult(path, "done")
 
@@ -94,27 +89,21 @@ def unzip_route(archive: Path, target: Path) -> ArchiveResult:
     """
     route = archive.stem
     folder = target / archive.resolve().parent.name / route
-    temporary = folder.with_name(f".{route}{TEMPORARY_SUFFIX}")
     if is_complete(folder):
         return ArchiveResult(folder, "kept")
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        with zipfile.ZipFile(archive) as bundle:
+        with zipfile.ZipFile(archive) as bundle, written_whole(folder) as temporary:
             for info, relative in list(_members(bundle, archive, route)):
                 place = temporary / relative
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with bundle.open(info) as source, place.open("wb") as sink:
                     shutil.copyfileobj(source, sink, 1 << 20)
-        if not is_complete(temporary):
-            raise DatasetError(f"{archive} holds no complete route {route} (it has no {RESULTS_NAME} of it)")
-        shutil.rmtree(folder, ignore_errors=True)  # what an interrupted unzip of another program left
-        os.replace(temporary, folder)
+            if not is_complete(temporary):
+                raise DatasetError(f"{archive} holds no complete route {route} (it has no {RESULTS_NAME} of it)")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DatasetError(f"{archive} is damaged ({error})") from error
     except OSError as error:
         raise DatasetError(f"{archive} cannot be unpacked to {folder} ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return ArchiveResult(folder, "done")
 
 

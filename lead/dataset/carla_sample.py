@@ -99,14 +99,15 @@ class CarlaSamples:
 
         Raises:
             RigError: If the camera flags do not fit the rig.
-            ValueError: If the cache holds records of another kind than these samples need, or nothing would be left of
-                the images.
+            ValueError: If the cache holds records of another kind than these samples need.
+            DatasetError: If nothing would be left of the images.
         """
         rig.used(options.used_cameras)
         width = rig.image_shape(options.used_cameras)[1]
         if not 0 <= 2 * options.horizontal_fov_reduction < width:
-            raise ValueError(
-                f"{options.horizontal_fov_reduction} columns cannot be cut off both sides of images of {width} columns"
+            raise DatasetError(
+                f"horizontal_fov_reduction: {options.horizontal_fov_reduction} columns cannot be cut off both sides of "
+                f"images of {width} columns"
             )
         self.index = index
         self.rig = rig

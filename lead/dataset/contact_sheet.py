@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lead.dataset.errors import DatasetError
-from lead.dataset.files import write_whole
+from lead.dataset.files import write_file
 from lead.dataset.frame_view import draw_boxes_in_cameras, draw_map
 from lead.dataset.layout import PERTURBATED
 from lead.dataset.reader import RouteReader
@@ -71,7 +71,7 @@ def write_contact_sheet(reader: RouteReader, path: Path, rows: int = ROWS) -> No
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatasetError(f"{path.parent} cannot be made ({error.strerror})") from error
-    write_whole(path, data.tobytes())
+    write_file(path, data.tobytes())
 
 
 def _band(reader: RouteReader, frame: int) -> NDArray[np.uint8]:

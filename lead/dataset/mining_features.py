@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lead.dataset.decode import read_labels
 from lead.dataset.errors import DatasetError
-from lead.dataset.files import write_whole
+from lead.dataset.files import write_file
 from lead.dataset.labels.box_table import CONE
 from lead.dataset.labels.motion import read_motion
 from lead.dataset.layout import BOXES, METAS, frame_path
@@ -127,7 +127,7 @@ def read_features(index: FrameIndex, folder: Path, workers: int = 1) -> NDArray[
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatasetError(f"{folder} cannot be made ({error.strerror})") from error
-    write_whole(path, buffer.getvalue())
+    write_file(path, buffer.getvalue())
     return table
 
 

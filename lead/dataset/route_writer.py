@@ -18,7 +18,7 @@ from typing import Any
 
 from lead.dataset.encode import encode_content
 from lead.dataset.errors import DatasetError
-from lead.dataset.files import is_leftover, write_whole
+from lead.dataset.files import write_file
 from lead.dataset.frame import Frame
 from lead.dataset.futures import MOVING_CLASSES, Futures, TickTrace
 from lead.dataset.journal import Journal, is_being_written, read_records
@@ -34,6 +34,7 @@ from lead.dataset.layout import (
     is_complete,
 )
 from lead.dataset.pickles import dump_xz
+from lead.files import is_leftover
 
 LOG = logging.getLogger(__name__)
 QUEUED_FRAMES = 8
@@ -139,7 +140,7 @@ class RouteWriter:
         write_labels(self.route_dir)
         _sweep(self.route_dir)
         text = json.dumps(results, indent=4) + "\n"
-        write_whole(self.route_dir / RESULTS_NAME, text.encode("utf-8"))
+        write_file(self.route_dir / RESULTS_NAME, text.encode("utf-8"))
         self._journal.path.unlink()
         self._close()
 
@@ -202,7 +203,7 @@ def write_frame(route_dir: Path, number: int, frame: Frame, jpeg_quality: int = 
             path.parent.mkdir(exist_ok=True)
         except OSError as error:
             raise DatasetError(f"{path.parent} cannot be made ({error.strerror})") from error
-        write_whole(path, encode_content(folder, content, jpeg_quality))
+        write_file(path, encode_content(folder, content, jpeg_quality))
 
 
 def write_labels(route_dir: Path) -> int:
@@ -226,8 +227,8 @@ def write_labels(route_dir: Path) -> int:
             for box in record["boxes"]
         ]
         meta = {**record["meta"], **futures.of_ego(step)}
-        write_whole(frame_path(route_dir, BOXES, record["frame"]), dump_xz(boxes))
-        write_whole(frame_path(route_dir, METAS, record["frame"]), dump_xz(meta))
+        write_file(frame_path(route_dir, BOXES, record["frame"]), dump_xz(boxes))
+        write_file(frame_path(route_dir, METAS, record["frame"]), dump_xz(meta))
         frames += 1
     return frames
 

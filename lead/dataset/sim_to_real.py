@@ -15,8 +15,6 @@ from lead.dataset.labels.classes import BevClass, BoxClass
 from lead.dataset.loading.source import Sample
 from lead.dataset.navsim_plan import FRAMES_TO_JOIN, navsim_plan
 
-TWIN_SHARE, AUGMENTATION = 0.8, 0.1
-"""How often the twin rig's view is taken, and each colour operator applied, in trainings that mix."""
 SEMANTIC_MERGES: Mapping[int, int] = {SemanticClass.SPECIAL_VEHICLE: SemanticClass.VEHICLE}
 BEV_MERGES: Mapping[int, int] = {
     BevClass.STOP_SIGN: BevClass.UNLABELED,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lead.errors import LeadError
-from lead.scoring.files import write_text_atomically
+from lead.files import write_json
 from lead.scoring.penalties import EventType, RouteEvent
 
 LOG = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ class InfractionLog:
             entries.append(self._completion)
         content = {**self._head, "infractions": [asdict(entry) for entry in entries]}
         try:
-            write_text_atomically(self._path, json.dumps(content, indent=4) + "\n")
+            write_json(self._path, content)
         except OSError as error:
             if not self._warned:
                 LOG.warning("%s cannot be written, the drive goes on: %s", self._path, error)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from lead.scoring.files import write_text_atomically
+from lead.files import write_whole
 
 LOG = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class MetricLog:
 
     def _write(self) -> None:
         try:
-            write_text_atomically(self._path, "{" + ",\n".join(self._rows) + "}\n")
+            write_whole(self._path, "{" + ",\n".join(self._rows) + "}\n")
         except OSError as error:
             if not self._warned:
                 LOG.warning("%s cannot be written, the drive goes on: %s", self._path, error)

@@ -21,8 +21,9 @@ from typing import Any
 
 from lead.errors import LeadError
 from lead.evaluation.tasks import RouteTask, TaskResult
+from lead.files import is_leftover, write_json
 from lead.routes.bench2drive import save_name, scenario_name, weather_id
-from lead.scoring.endpoint import FILE_NAME, SENSOR_ICONS, endpoint, route_endpoint, write_json_atomically
+from lead.scoring.endpoint import FILE_NAME, SENSOR_ICONS, endpoint, route_endpoint
 from lead.scoring.profiles import BenchmarkProfile
 from lead.scoring.provenance import BLOCK, Provenance, checkpoint_block, provenance_from_json
 from lead.scoring.records import RouteLabels, RouteRecord, route_record
@@ -72,8 +73,9 @@ class ResultStore:
             (self.folder / EVAL_FOLDER).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"the output folder {self.folder} cannot be made: {error.strerror}") from error
-        for leftover in (self.folder / EVAL_FOLDER).glob(".*.tmp"):
-            leftover.unlink(missing_ok=True)
+        for path in (self.folder / EVAL_FOLDER).iterdir():
+            if is_leftover(path.name):
+                path.unlink(missing_ok=True)
         for task in self._tasks.values():
             self._read(task)
 
@@ -177,7 +179,7 @@ class ResultStore:
         self._sensors = sorted({*self._sensors, *(types[icon] for icon in data.get("sensors", []) if icon in types)})
 
     def _write(self, path: Path, content: dict[str, Any]) -> None:
-        _with_space(lambda: write_json_atomically(path, content), path)
+        _with_space(lambda: write_json(path, content), path)
 
 
 def _with_space(write: Callable[[], None], path: Path) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lead.errors import LeadError
 from lead.evaluation.map_drawing import map_layers_near
+from lead.files import write_whole
 from lead.maps.towns import canonical_name, read_opendrive
 from lead.routes.model import Route, ScenarioConfig
 from lead.routes.planner import DenseRoute, RoutePlanner
@@ -81,11 +82,8 @@ def write_pictures(routes: Sequence[Route], target: Path, *, is_folder: bool) ->
 def _write_png(path: Path, picture: NDArray[np.uint8]) -> None:
     """Write a file whole or not at all."""
     _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    temporary = path.with_name(f".{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data.tobytes())
-        temporary.replace(path)
+        write_whole(path, data.tobytes())
     except OSError as error:
         raise LeadError(f"cannot write {path} ({error.strerror})") from error
 

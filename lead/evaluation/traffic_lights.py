@@ -9,6 +9,7 @@ import carla
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.geometry.frames import wrap_rad
 from lead.routes.planner import DenseRoute
 
 STOP_LINE_HALF_WIDTH = 0.6
@@ -159,7 +160,7 @@ def _stop_line(waypoint: carla.Waypoint) -> StopLine:
 def _places_on(route: DenseRoute, pose: carla.Transform) -> list[float]:
     """Return the route distances at which a stop pose lies on the route, before the junction it guards."""
     offsets = route.xyz[:, :2] - np.array([pose.location.x, pose.location.y])
-    heading = np.remainder(route.yaw_rad - math.radians(pose.rotation.yaw) + np.pi, 2.0 * np.pi) - np.pi
+    heading = wrap_rad(route.yaw_rad - math.radians(pose.rotation.yaw))
     close = (np.hypot(*offsets.T) < MATCH_REACH_M) & (np.abs(heading) < MATCH_HEADING_RAD)
     close &= np.abs(route.xyz[:, 2] - pose.location.z) < 2.0 * MATCH_REACH_M
     places = []

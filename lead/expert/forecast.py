@@ -14,6 +14,7 @@ from lead.expert.forward_models import TICK_S, ego_speed, ego_step, other_paths
 from lead.expert.route import POINTS_PER_M, ExpertRoute
 from lead.expert.scene import SAME_ROAD_M, Scene
 from lead.geometry.boxes import box_overlap_depth
+from lead.geometry.frames import wrap_rad
 
 HORIZON_TICKS, LANE_CHANGE_TICKS = 40, 22
 FAST_MPS = 5.0
@@ -186,7 +187,7 @@ def _rows_along(
         return rows[:0]
     offset = scene.origin[rows, None, :2] - points[None]
     close = np.hypot(offset[..., 0], offset[..., 1]) < reach_m
-    turn = np.abs(np.remainder(scene.yaw_rad[rows, None] - headings[None] + np.pi, 2.0 * np.pi) - np.pi)
+    turn = np.abs(wrap_rad(scene.yaw_rad[rows, None] - headings[None]))
     level = np.abs(scene.relative[rows, 2]) < SAME_ROAD_M
     along: NDArray[np.intp] = rows[(close & (turn < angle_rad)).any(axis=1) & level]
     return along

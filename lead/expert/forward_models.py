@@ -8,23 +8,19 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-TICK_S = 0.05
-FRONT_M, REAR_M = -0.090769015, 1.4178275
-STEER_GAIN = 0.36848336
-OTHER_BRAKING_MPS2, OTHER_ACCELERATION_MPS2 = 4.952399, 0.5633837
-THROTTLE_THRESHOLD = 0.3
-_KMH = 3.6
-_BRAKE = (9.31711370e-3, 8.20967431e-2, -2.83832427e-3, 5.06587474e-5, -4.90357228e-7, 2.44419284e-9, -4.91381935e-12)
-_THROTTLE = (
-    0.963873001,
-    4.37535692e-4,
-    -0.380192912,
-    1.74950069,
-    0.0916787414,
-    -0.0705461530,
-    -1.05996152e-3,
-    6.71079346e-4,
+from lead.control.vehicle_fits import (
+    ACCELERATION_MPS2,
+    BRAKE_FIT,
+    BRAKING_MPS2,
+    REAR_AXLE_M,
+    SLIP_PER_TANGENT,
+    THROTTLE_FIT,
+    THROTTLE_FIT_FROM,
+    WHEEL_RAD_PER_STEER,
 )
+
+TICK_S = 0.05
+_KMH = 3.6
 _NORMALISED = 120.0
 _START = (0.00904221, 0.00733342, -0.03744807, 0.0235038)
 
@@ -35,24 +31,24 @@ def ego_step(x: float, y: float, heading_rad: float, speed_mps: float, steer: fl
     Returns:
         x and y in metres and the heading in radians.
     """
-    slip = math.atan(REAR_M / (FRONT_M + REAR_M) * math.tan(STEER_GAIN * steer))
+    slip = math.atan(SLIP_PER_TANGENT * math.tan(WHEEL_RAD_PER_STEER * steer))
     step = speed_mps * TICK_S
     return (
         x + step * math.cos(heading_rad + slip),
         y + step * math.sin(heading_rad + slip),
-        heading_rad + step / REAR_M * math.sin(slip),
+        heading_rad + step / REAR_AXLE_M * math.sin(slip),
     )
 
 
 def ego_speed(speed_mps: float, throttle: float, brake: bool) -> float:
-    """Return the ego's speed one tick later (fit of the Lincoln MKZ 2020 in CARLA)."""
+    """Return the ego's speed one tick later."""
     v = speed_mps * _KMH
     if brake:
-        v = sum(factor * v**power for power, factor in enumerate(_BRAKE, start=1))
-    elif throttle >= THROTTLE_THRESHOLD:
+        v = sum(factor * v**power for power, factor in enumerate(BRAKE_FIT, start=1))
+    elif throttle >= THROTTLE_FIT_FROM:
         t = throttle
         terms = (v, v * v, t, t * t, v * t, v * t * t, v * v * t, v * v * t * t)
-        v = sum(factor * term for factor, term in zip(_THROTTLE, terms, strict=True))
+        v = sum(factor * term for factor, term in zip(THROTTLE_FIT, terms, strict=True))
     return max(0.0, v / _KMH)
 
 
@@ -77,12 +73,12 @@ def other_paths(
     """
     count = len(xy)
     throttle, steer, brake = controls.T
-    change = np.where(brake >= 1.0, -OTHER_BRAKING_MPS2, OTHER_ACCELERATION_MPS2 * throttle) * TICK_S
-    slip = np.arctan(REAR_M / (FRONT_M + REAR_M) * np.tan(STEER_GAIN * steer))
+    change = np.where(brake >= 1.0, -BRAKING_MPS2, ACCELERATION_MPS2 * throttle) * TICK_S
+    slip = np.arctan(SLIP_PER_TANGENT * np.tan(WHEEL_RAD_PER_STEER * steer))
     # The speed changes by the same amount every tick until it is zero, so everything is a running sum.
     after = np.maximum(speed_mps + change * np.arange(1, ticks + 1)[:, None], 0.0)
     before = np.concatenate([np.maximum(speed_mps, 0.0)[None], after[:-1]])
-    turn = before * TICK_S / REAR_M * np.sin(slip)
+    turn = before * TICK_S / REAR_AXLE_M * np.sin(slip)
     heading = heading_rad + np.cumsum(turn, axis=0)
     course = np.concatenate([np.broadcast_to(heading_rad, (1, count)), heading[:-1]]) + slip
     step = before[..., None] * TICK_S * np.stack([np.cos(course), np.sin(course)], axis=-1)

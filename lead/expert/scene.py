@@ -1,7 +1,4 @@
-"""What the expert sees in one tick, as arrays: the only place where the simulator's actors are asked.
-
-Everything that does not change about an actor is asked once, when it appears.
-"""
+"""What the expert sees in one tick, as arrays: planning asks the simulator's actors nowhere else."""
 
 from __future__ import annotations
 
@@ -15,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lead.evaluation.observation import ActorKind, EgoState, Observation
+from lead.expert.actors import Known, KnownActors
 from lead.expert.visibility import visible_boxes
 from lead.geometry.frames import rotation_matrices, wrap_rad
 
@@ -27,15 +25,6 @@ LEVEL_M = 30.0
 """So are those farther above or below: scenarios keep actors under the road until they are needed."""
 SAME_ROAD_M = 4.0
 """Height difference up to which two road users can meet."""
-BICYCLES = frozenset(("vehicle.diamondback.century", "vehicle.gazelle.omafiets", "vehicle.bh.crossbike"))
-EMERGENCY_VEHICLES = frozenset(
-    (
-        "vehicle.dodge.charger_police_2020",
-        "vehicle.dodge.charger_police",
-        "vehicle.ford.ambulance",
-        "vehicle.carlamotors.firetruck",
-    )
-)
 LANE_REFRESH_M = 0.3
 """The lane of an actor that moved less than this is not looked up again."""
 PLANNING_X_M, PLANNING_Y_M = (-34.0, 66.0), (-42.0, 42.0)
@@ -58,51 +47,6 @@ class Lane:
     lane_id: int
     lane_type: str
     waypoint: carla.Waypoint
-
-
-@dataclass(frozen=True)
-class Known:
-    """What does not change about an actor.
-
-    Attributes:
-        actor: The actor itself.
-        kind: Vehicle, walker or prop.
-        type_id: Its blueprint.
-        role: Its role name.
-        base_type: Its kind of vehicle, such as bicycle; empty for others.
-        mesh_path: Mesh of a parked car that is a prop; None for others.
-        half: Half sizes of the box, metres.
-        offset: Centre of the box in the actor's frame, metres.
-    """
-
-    actor: carla.Actor
-    kind: ActorKind
-    type_id: str
-    role: str
-    base_type: str
-    mesh_path: str | None
-    half: tuple[float, float, float]
-    offset: tuple[float, float, float]
-
-    @property
-    def is_vehicle(self) -> bool:
-        """Tell whether it is a vehicle."""
-        return self.kind is ActorKind.VEHICLE
-
-    @property
-    def is_bicycle(self) -> bool:
-        """Tell whether it is a bicycle."""
-        return self.type_id in BICYCLES or self.base_type == "bicycle"
-
-    @property
-    def is_emergency(self) -> bool:
-        """Tell whether it is an emergency vehicle."""
-        return self.type_id in EMERGENCY_VEHICLES
-
-    @property
-    def is_parked_car(self) -> bool:
-        """Tell whether it is a prop that looks like a parked car."""
-        return self.kind is ActorKind.PROP and self.mesh_path is not None and "Car" in self.mesh_path
 
 
 @dataclass(frozen=True)
@@ -196,7 +140,7 @@ class SceneReader:
         self._world = world
         self._map = carla_map
         self._ego = ego
-        self._known: dict[int, Known] = {}
+        self._actors = KnownActors(world)
         self._lanes: dict[int, tuple[float, float, Lane]] = {}
 
     def read(self, observation: Observation) -> Scene:
@@ -205,10 +149,9 @@ class SceneReader:
         listed = observation.actors
         offset = np.stack([listed["x"], listed["y"]], axis=1) - ego.location[:2]
         close = (np.hypot(*offset.T) < REACH_M) & (np.abs(listed["z"] - ego.location[2]) < LEVEL_M)
-        ids = [int(number) for number in listed["id"][close]]
-        self._learn([number for number in ids if number not in self._known])
+        met = self._actors.of(listed["id"][close].tolist())
         snapshot = self._world.get_snapshot()
-        found = [(number, self._known[number], snapshot.find(number)) for number in ids if number in self._known]
+        found = [(number, known, snapshot.find(number)) for number, known in met]
         present = [(number, known, state) for number, known, state in found if state is not None]
         motion = np.array([_motion(state) for _, _, state in present], np.float64).reshape(-1, 9)
         known = tuple(each for _, each, _ in present)
@@ -275,14 +218,6 @@ class SceneReader:
             limit[row] = actor.get_speed_limit() / 3.6
         return control, limit
 
-    def _learn(self, ids: list[int]) -> None:
-        if not ids:
-            return
-        for actor in self._world.get_actors(ids):
-            known = _known(actor)
-            if known is not None:
-                self._known[int(actor.id)] = known
-
     def _lane(self, number: int, place: Floats) -> Lane:
         x, y = float(place[0]), float(place[1])
         cached = self._lanes.get(number)
@@ -292,31 +227,6 @@ class SceneReader:
         lane = Lane(int(waypoint.road_id), int(waypoint.lane_id), str(waypoint.lane_type), waypoint)
         self._lanes[number] = (x, y, lane)
         return lane
-
-
-def _known(actor: carla.Actor) -> Known | None:
-    """Ask an actor for what does not change; None for actors that take no room on the road."""
-    type_id = str(actor.type_id)
-    if type_id.startswith("vehicle."):
-        kind = ActorKind.VEHICLE
-    elif type_id.startswith("walker."):
-        kind = ActorKind.WALKER
-    elif type_id.startswith("static."):
-        kind = ActorKind.PROP
-    else:
-        return None
-    box = actor.bounding_box
-    attributes = actor.attributes
-    return Known(
-        actor=actor,
-        kind=kind,
-        type_id=type_id,
-        role=str(attributes.get("role_name", "")),
-        base_type=str(attributes.get("base_type", "")),
-        mesh_path=attributes.get("mesh_path") or None,
-        half=(box.extent.x, box.extent.y, box.extent.z),
-        offset=(box.location.x, box.location.y, box.location.z),
-    )
 
 
 def _motion(state: carla.ActorSnapshot) -> tuple[float, ...]:

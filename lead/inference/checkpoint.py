@@ -85,6 +85,10 @@ def open_checkpoint(
         config = read_published_config(folder / FILE_NAME)
     except ConfigError as error:
         raise CheckpointError(str(error)) from error
+    if config.use_navsim_data and config.use_carla_data:
+        raise CheckpointError(
+            f"{folder} is the log folder of a training on simulated and real data; its checkpoint is {folder / 'best'}"
+        )
     files = choose_files(folder, seeds=seeds, max_models=max_models)
     first = next(iter(files.values()))
     try:
@@ -133,9 +137,9 @@ def choose_files(
 
 
 def _without_links(paths: Sequence[Path]) -> list[Path]:
-    """Leave out links to files that are there: "model_0030.pth" beside its seed is no further member."""
-    targets = {path.resolve() for path in paths if not path.is_symlink()}
-    return [path for path in paths if not path.is_symlink() or path.resolve() not in targets]
+    """Keep one name of each file, a real one before links: "model_0030.pth" beside its seed is no further member."""
+    by_file = {path.resolve(): path for path in sorted(paths, key=lambda path: path.is_symlink(), reverse=True)}
+    return sorted(by_file.values())
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
-import os
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from lead.files import written_whole
 from lead.inference.ensemble import flat_outputs
 from lead.inference.errors import InferenceError
 from lead.inference.onnx_check import compare, reference, run_onnx
@@ -79,22 +79,18 @@ def export_onnx(model: Transfuser, path: Path, heads: Collection[Head] = DRIVING
     expected = [reference(model, batch, heads) for batch in batches]
     inputs, outputs = batches[-1], expected[-1].outputs
     flat = _Flat(optimise(model, torch.float32), tuple(inputs), heads).eval()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    differences = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_onnx(flat, inputs, outputs, temporary)
-        differences = None
-        if importlib.util.find_spec(_RUNTIME) is not None:
-            found = [run_onnx(temporary, batch, outputs) for batch in batches]
-            each = [compare(own, wanted) for own, wanted in zip(found, expected, strict=True)]
-            for differences in each:
-                _refuse_differences(differences)
-            differences = {name: max(one[name] for one in each) for name in outputs}
-        temporary.replace(path)
+        with written_whole(path, contested=True) as temporary:
+            write_onnx(flat, inputs, outputs, temporary)
+            if importlib.util.find_spec(_RUNTIME) is not None:
+                found = [run_onnx(temporary, batch, outputs) for batch in batches]
+                each = [compare(own, wanted) for own, wanted in zip(found, expected, strict=True)]
+                for differences in each:
+                    _refuse_differences(differences)
+                differences = {name: max(one[name] for one in each) for name in outputs}
     except OSError as error:
         raise InferenceError(f"cannot write {path} ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return OnnxFile(path, _shapes(inputs), _shapes(outputs), differences)
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,6 +18,7 @@ import torch
 from torch import Tensor
 
 from lead.config.published import FILE_NAME
+from lead.files import written_whole
 from lead.inference.checkpoint import Checkpoint
 from lead.inference.errors import CheckpointError
 from lead.inference.weights import shard_name
@@ -75,22 +74,15 @@ def export_weights(
     if checkpoint.directory.resolve().is_relative_to(directory.resolve()):
         raise CheckpointError(f"{directory} holds the checkpoint that is to be exported; choose another folder")
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+        with written_whole(directory, sync=True) as temporary:
+            temporary.mkdir()
+            (temporary / FILE_NAME).write_text(shareable_config(checkpoint.directory / FILE_NAME), encoding="utf-8")
+            for seed, weights in checkpoint.files.items():
+                tensors = rounded(checkpoint.load_member(seed), dtype, str(weights))
+                _write_shards(temporary, weights.stem, tensors, shard_bytes)
+            sizes = {path.name: path.stat().st_size for path in sorted(temporary.iterdir())}
     except OSError as error:
         raise CheckpointError(f"cannot write {directory} ({error.strerror or error})") from error
-    try:
-        (temporary / FILE_NAME).write_text(shareable_config(checkpoint.directory / FILE_NAME), encoding="utf-8")
-        for seed, weights in checkpoint.files.items():
-            tensors = rounded(checkpoint.load_member(seed), dtype, str(weights))
-            _write_shards(temporary, weights.stem, tensors, shard_bytes)
-        sizes = {path.name: path.stat().st_size for path in sorted(temporary.iterdir())}
-        temporary.chmod(0o755)
-        _put_in_place(temporary, directory)
-    except OSError as error:
-        raise CheckpointError(f"cannot write {directory} ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return ExportedFolder(directory, sizes)
 
 
@@ -149,10 +141,7 @@ def _write_shards(folder: Path, stem: str, tensors: Mapping[str, Tensor], shard_
     for number, shard in enumerate(shards, start=1):
         # One entry of metadata, the one that other readers expect: several would come in any order.
         data = save({name: tensor.contiguous() for name, tensor in shard.items()}, metadata={"format": "pt"})
-        with (folder / shard_name(stem, number, len(shards))).open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        (folder / shard_name(stem, number, len(shards))).write_bytes(data)
 
 
 def shareable_config(path: Path) -> str:
@@ -165,19 +154,3 @@ def shareable_config(path: Path) -> str:
         if isinstance(value, str) and PurePosixPath(value).is_absolute():
             values[key] = PurePosixPath(value).name
     return json.dumps(values, indent=4) + "\n"
-
-
-def _put_in_place(temporary: Path, directory: Path) -> None:
-    """Give the finished folder its name; one that was there makes room at the last moment."""
-    if not directory.exists():
-        temporary.rename(directory)
-        return
-    old = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}.")) / directory.name
-    directory.rename(old)
-    try:
-        temporary.rename(directory)
-    except OSError:
-        old.rename(directory)
-        raise
-    finally:
-        shutil.rmtree(old.parent, ignore_errors=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lead.files import written_whole
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +40,8 @@ def save_bytes(path: Path, content: bytes, what: str) -> None:
 
 
 def _save(path: Path, write: Callable[[IO[bytes]], object], what: str) -> None:
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        with os.fdopen(descriptor, "wb") as file:
+        with written_whole(path, contested=True) as temporary, temporary.open("wb") as file:
             write(file)
-        os.replace(temporary, path)
-    except BaseException as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
+    except OSError as error:
         logger.warning("%s cannot be kept in %s: %s", what, path.parent, error)

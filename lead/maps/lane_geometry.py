@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.geometry.frames import wrap_rad
 from lead.maps.opendrive import CubicTable, GeometryKind, RoadNetwork
 
 _GAUSS_NODES, _GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(24)
@@ -167,7 +168,7 @@ class LaneGeometry:
             x=reference.x,
             y=reference.y,
             z=reference.z,
-            yaw=wrap_angle(np.where(side > 0, yaw + np.pi, yaw)),
+            yaw=wrap_rad(np.where(side > 0, yaw + np.pi, yaw)),
             slope=slope,
             grade=slope / stretch,
             width=np.maximum(width, 0.0),
@@ -238,8 +239,3 @@ def _integrate_heading(
         x[spiral] = half * (np.cos(heading) @ _GAUSS_WEIGHTS)
         y[spiral] = half * (np.sin(heading) @ _GAUSS_WEIGHTS)
     return x, y
-
-
-def wrap_angle(angle: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Angles wrapped into [-pi, pi), rad."""
-    return (angle + np.pi) % (2.0 * np.pi) - np.pi

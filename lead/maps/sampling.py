@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.maps.lane_geometry import LaneGeometry, wrap_angle
+from lead.geometry.frames import wrap_rad
+from lead.maps.lane_geometry import LaneGeometry
 from lead.maps.layout import LANE_DTYPE, LaneType
 from lead.maps.opendrive import RoadNetwork
 
@@ -79,7 +80,7 @@ def find_spawn_points(network: RoadNetwork, geometry: LaneGeometry) -> NDArray[n
     points[:, 0], points[:, 1] = pose.x[kept], pose.y[kept]
     points[:, 2] = pose.z[kept] + _SPAWN_HEIGHT_M
     points[:, 3] = np.degrees(np.arctan(pose.grade[kept]))
-    points[:, 4] = np.degrees(wrap_angle(pose.yaw[kept]))
+    points[:, 4] = np.degrees(wrap_rad(pose.yaw[kept]))
     return points
 
 

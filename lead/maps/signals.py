@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.maps.lane_geometry import LaneGeometry, wrap_angle
+from lead.geometry.frames import wrap_rad
+from lead.maps.lane_geometry import LaneGeometry
 from lead.maps.lane_topology import LaneTopology
 from lead.maps.layout import BOX_DTYPE, CONTROLLER_DTYPE, SIGNAL_DTYPE, SignalKind
 from lead.maps.opendrive import OpenDrive, SignalElement, SignalPlace, Validity
@@ -281,7 +282,7 @@ def _signal_records(actors: list[_Actor], boxes: NDArray[np.void], geometry: Lan
         record["signal_id"] = actor.signal_id.encode()
         record["kind"], record["value"], record["controller"] = actor.kind, actor.value, actor.controller
         record["x"], record["y"], record["z"] = position
-        record["yaw_deg"] = np.degrees(wrap_angle(np.array(trigger.actor_yaw_rad)))
+        record["yaw_deg"] = np.degrees(wrap_rad(np.array(trigger.actor_yaw_rad)))
         record["trigger_yaw_deg"] = np.degrees(trigger.yaw_rad)
         record["trigger_center"], record["trigger_extent"] = trigger.center, trigger.extent
     return records

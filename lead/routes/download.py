@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from lead.files import write_whole
 from lead.maps.towns import cache_dir
 from lead.routes.archive import extract_routes
 from lead.routes.catalogue import PUBLISHED_ROOT, benchmark, benchmarks, content_digest
@@ -185,10 +185,7 @@ def _merge(files: list[PurePosixPath], unpacked: Path, folder: Path) -> Download
             replaced += not same
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
-    listing = folder / TRAINING_LIST
-    temporary = listing.with_name(f"{TRAINING_LIST}.{os.getpid()}")
-    temporary.write_text(json.dumps(digests, indent=0), encoding="utf-8")
-    temporary.replace(listing)
+    write_whole(folder / TRAINING_LIST, json.dumps(digests, indent=0))
     return DownloadResult(TRAINING, folder, len(files) - kept - replaced, replaced, kept)
 
 

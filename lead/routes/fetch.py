@@ -7,7 +7,6 @@ import fcntl
 import hashlib
 import http.client
 import logging
-import os
 import shutil
 import time
 import urllib.error
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from lead.errors import LeadError
+from lead.files import written_whole
 
 LOG = logging.getLogger(__name__)
 CHUNK_BYTES = 1 << 16
@@ -264,12 +264,8 @@ def _discard(part: Path) -> None:
 
 def _place(part: Path, target: Path) -> None:
     """Copy next to the target, then rename: the cache may be on another disk."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(part, temporary)
-        temporary.replace(target)
+        with written_whole(target, contested=True) as temporary:
+            shutil.copyfile(part, temporary)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise _unwritable(target, error) from error

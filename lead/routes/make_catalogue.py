@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from lead.files import write_whole
 from lead.routes.catalogue import CATALOGUE_PATH, FOLDERS, content_digest, route_fingerprint
 from lead.routes.model import RouteError
 from lead.routes.reader import read_routes
@@ -43,9 +43,7 @@ def write_catalogue(data: dict[str, Any], path: Path) -> None:
         rest = f'"combined": {json.dumps(entry["combined"])},\n  "more_fingerprints": '
         rest += json.dumps(entry["more_fingerprints"])
         blocks.append(f' {json.dumps(name)}: {{\n  "routes": {{\n{rows}\n  }},\n  {rest}\n }}')
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text("{\n" + ",\n".join(blocks) + "\n}\n", encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, "{\n" + ",\n".join(blocks) + "\n}\n")
 
 
 def _entry(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:

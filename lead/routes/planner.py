@@ -15,6 +15,7 @@ import carla
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.geometry.frames import wrap_rad
 from lead.routes.lane_graph import lane_key
 from lead.routes.model import RouteError
 from lead.routes.road_options import LANE_CHANGES, RoadOption, TurnCommands
@@ -234,7 +235,7 @@ class _Line:
         step_m = np.linalg.norm(np.diff(xyz, axis=0), axis=1)
         return DenseRoute(
             xyz=xyz,
-            yaw_rad=np.remainder(np.radians(yaw_deg) + np.pi, 2.0 * np.pi) - np.pi,
+            yaw_rad=wrap_rad(np.radians(yaw_deg)),
             option=np.array(self._options, dtype=np.int8),
             road_id=np.array([waypoint.road_id for waypoint in waypoints], dtype=np.int32),
             section_id=np.array([waypoint.section_id for waypoint in waypoints], dtype=np.int32),

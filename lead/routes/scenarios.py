@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lead.geometry.frames import wrap_rad
 from lead.routes.model import Route, ScenarioConfig, TriggerPoint
 from lead.routes.planner import DenseRoute
 
@@ -50,7 +51,7 @@ def trigger_offset(trigger: TriggerPoint, route: DenseRoute) -> TriggerOffset:
     """
     place = np.array([trigger.x, trigger.y, trigger.z], dtype=np.float64)
     distance_m = np.linalg.norm(route.xyz - place, axis=1)
-    turn_rad = np.remainder(route.yaw_rad - math.radians(trigger.yaw_deg) + np.pi, 2.0 * np.pi) - np.pi
+    turn_rad = wrap_rad(route.yaw_rad - math.radians(trigger.yaw_deg))
     angle_deg = np.abs(np.degrees(turn_rad))
     fits = (angle_deg < TRIGGER_ANGLE_DEG) & (distance_m < TRIGGER_DISTANCE_M)
     index = int(np.argmin(np.where(fits, distance_m, np.inf) if fits.any() else distance_m))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from lead.scoring.files import write_text_atomically
 from lead.scoring.provenance import BLOCK, Provenance
 from lead.scoring.records import (
     SENSORS_INVALID,
@@ -110,12 +107,3 @@ def entry_status(records: Sequence[RouteRecord], total_routes: int, *, finished:
     if not finished:
         return "Started"
     return "Finished" if len(records) == total_routes else "Invalid"
-
-
-def write_json_atomically(path: Path, content: Any) -> None:
-    """Write JSON so that readers see the old file or the whole new one; creates the folder.
-
-    Raises:
-        OSError: If the folder cannot be written.
-    """
-    write_text_atomically(path, json.dumps(content, indent=4) + "\n")

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lead.files import write_whole
 from lead.scoring.bench2drive.ability import JunctionFacts
 from lead.scoring.bench2drive.report import bench2drive_part
 from lead.scoring.fail2drive_report import fail2drive_part
-from lead.scoring.files import write_text_atomically
 from lead.scoring.profiles import PROFILES
 from lead.scoring.result_table import ResultTable, result_table
 from lead.scoring.results import Results
@@ -93,7 +93,7 @@ class Report:
             **self.files,
         }
         for name, text in contents.items():
-            write_text_atomically(folder / name, text)
+            write_whole(folder / name, text)
         return [folder / name for name in contents]
 
 

@@ -98,14 +98,15 @@ class SimulatorServer:
         while not stop.is_set():
             settings = self.session.world.settings
             if settings.synchronous:
-                with contextlib.suppress(TimeoutError):
+                # Python 3.10's is not the built-in one.
+                with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(stop.wait(), timeout=_LOOK_S)
                 next_due = time.monotonic()
                 continue
             step = settings.fixed_delta_s or DEFAULT_STEP_S
             self.session.tick(step)
             next_due = max(next_due + step, time.monotonic() - _MAX_LAG_S)
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), timeout=max(next_due - time.monotonic(), 0.001))
 
     async def stop(self) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import pickle
 import re
 import shutil
@@ -25,7 +24,8 @@ import torch
 from torch import Tensor
 
 from lead.config.published import FILE_NAME
-from lead.dataset.files import write_whole
+from lead.dataset.files import write_file
+from lead.files import written_whole
 from lead.training.errors import TrainingError
 
 LOG = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ class CheckpointFolder:
         if config is None:
             shutil.copyfile(self.folder / FILE_NAME, best / FILE_NAME)
         else:
-            write_whole(best / FILE_NAME, json.dumps(config, indent=4).encode())
+            write_file(best / FILE_NAME, json.dumps(config, indent=4).encode())
         path = best / f"model_{epoch:04d}.pth"
         save(path, model)
         for other in best.glob("model_*.pth"):
@@ -173,15 +173,10 @@ def save(path: Path, content: Any) -> None:
     Raises:
         TrainingError: If the disk refuses.
     """
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        with temporary.open("wb") as file:
+        with written_whole(path, sync=True) as temporary, temporary.open("wb") as file:
             torch.save(_detached(content), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
     except (OSError, RuntimeError) as error:  # a full disk is a RuntimeError in torch's writer
-        temporary.unlink(missing_ok=True)
         raise TrainingError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
 
 

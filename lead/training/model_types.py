@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from lead.config.network import NetworkConfig
 from lead.config.published import PublishedConfig
 from lead.config.resolve import as_json
 from lead.config.training import TrainingConfig
@@ -46,8 +47,7 @@ def architecture_of(config: TrainingConfig) -> Architecture:
     Raises:
         ArchitectureError: If its choices do not fit together.
     """
-    names = {entry.name for entry in dataclasses.fields(PublishedConfig)} & set(as_json(config))
-    values = {name: getattr(config, name) for name in names}
+    values = {entry.name: getattr(config, entry.name) for entry in dataclasses.fields(NetworkConfig)}
     values["used_cameras"] = tuple(config.used_cameras or ())
     values["legacy"] = dataclasses.asdict(config.switches)
     if not config.is_mixed:

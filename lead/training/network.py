@@ -113,8 +113,8 @@ class LossModule(nn.Module):
 def compiled_regions(model: Transfuser) -> list[nn.Module]:
     """Return the parts of a network that are compiled one by one.
 
-    Blocks of one shape share a program, so that all of them together take a fraction of the time that the whole network
-    would take, which nothing but the program's size speaks against: convolutions are what separates them.
+    Blocks of one shape share a program, so compiling takes a fraction of the time. Compiling the whole network at once
+    would gain little: convolutions bound what can be fused.
     """
     regions: list[nn.Module] = []
     for encoder in (model.backbone.image_encoder, model.backbone.lidar_encoder):

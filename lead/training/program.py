@@ -11,7 +11,7 @@ import torch
 
 from lead.config.published import FILE_NAME
 from lead.config.training import TrainingConfig, resolve_training
-from lead.dataset.files import write_whole
+from lead.dataset.files import write_file
 from lead.training.distributed import Ranks, joined
 from lead.training.engine import Engine
 from lead.training.errors import TrainingError
@@ -46,7 +46,10 @@ def train(arguments: Sequence[str]) -> int:
 
 def _train(config: TrainingConfig, ranks: Ranks) -> int:
     with listening() as stop:
-        data = open_data(config)
+        # The first rank reads for all what a collection depends on; the others find it on the disk.
+        data = open_data(config) if ranks.is_first else None
+        ranks.gather(None)
+        data = data or open_data(config)
         config = data.config
         torch.manual_seed(config.seed)
         model = make_model(config)
@@ -55,7 +58,7 @@ def _train(config: TrainingConfig, ranks: Ranks) -> int:
         log: RunLog | None = None
         if ranks.is_first:
             config.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(config.folder / FILE_NAME, json.dumps(description, indent=4).encode())
+            write_file(config.folder / FILE_NAME, json.dumps(description, indent=4).encode())
             log = RunLog.of(config, description)
         engine = Engine(model, config, ranks)
         parameters = sum(parameter.numel() for parameter in model.parameters())

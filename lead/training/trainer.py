@@ -209,6 +209,8 @@ class Trainer:
             position.history[position.epoch - 1] = metrics
             if is_best:
                 position.best_loss, position.best_epoch = metrics["loss"], position.epoch - 1
+        elif isinstance(self._architecture, MixedArchitecture):
+            is_best = True  # Its log folder is no checkpoint to drive with, and without validation the last is as good.
         self.save(is_epoch_end=True)
         if is_best and self._ranks.is_first and self.config.save_model_checkpoint:
             self._save_best(position.epoch - 1)

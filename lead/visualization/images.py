@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.files import write_whole
 from lead.visualization.background import BackgroundWorker
 from lead.visualization.video import CLOSE_TIMEOUT_S, STALL_S
 
@@ -57,10 +58,4 @@ class ImageFolderWriter:
     def _save(self, item: tuple[int, NDArray[np.uint8]]) -> None:
         number, picture = item
         _, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION])
-        temporary = self.folder / f".{number:05d}.png.tmp"
-        try:
-            temporary.write_bytes(data.tobytes())
-            temporary.replace(self.folder / f"{number:05d}.png")
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_whole(self.folder / f"{number:05d}.png", data.tobytes())

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lead.errors import LeadError
+from lead.files import written_whole
 from lead.visualization.background import BackgroundWorker
 
 LOG = logging.getLogger(__name__)
@@ -193,16 +194,15 @@ class VideoWriter:
 
     def _put_index_first(self, deadline_s: float) -> None:
         """Rewrite the finished file without fragments; if that fails, the fragmented one stays."""
-        temporary = self.path.with_name(f".{self.path.stem}.{os.getpid()}.tmp.mp4")
         command = [ffmpeg_path(), "-y", "-loglevel", "error", "-i", str(self.path), "-c", "copy"]
-        command += ["-movflags", "+faststart", str(temporary)]
+        command += ["-movflags", "+faststart", "-f", "mp4"]
         try:
-            left_s = max(deadline_s - time.monotonic(), 0.1)
-            subprocess.run(command, check=True, timeout=left_s, stdin=subprocess.DEVNULL, capture_output=True)
-            os.replace(temporary, self.path)
+            with written_whole(self.path) as temporary:
+                left_s = max(deadline_s - time.monotonic(), 0.1)
+                command.append(str(temporary))
+                subprocess.run(command, check=True, timeout=left_s, stdin=subprocess.DEVNULL, capture_output=True)
         except (OSError, subprocess.SubprocessError) as error:
             LOG.warning("video %s stays fragmented, seeking in it is slower: %s", self.path, error)
-            _remove(temporary)
 
     def _kill(self) -> None:
         """End ffmpeg if it still runs; unblocks the worker."""

@@ -17,7 +17,7 @@ from lead.dataset.cache.settings import RecordSettings
 from lead.dataset.cache.store import CacheState, RecordStore
 from lead.dataset.carla_sample import PLAIN, CarlaSamples, SampleOptions
 from lead.dataset.collections import everything
-from lead.dataset.errors import SampleError
+from lead.dataset.errors import DatasetError, SampleError
 from lead.dataset.loading.loader import BatchLoader
 from lead.dataset.loading.sampling import EpochPlan
 from lead.dataset.navsim_plan import COMMAND_TABLE, FRAMES_AHEAD
@@ -73,7 +73,7 @@ def test_a_narrower_view_is_the_one_that_driving_sees(tmp_path: Path) -> None:
     assert np.array_equal(narrow["semantic"][:, 0], plain["semantic"][:, 96])
     assert np.array_equal(narrow["semantic"][:, -1], plain["semantic"][:, -97])
     assert narrow["depth"][5, 0] == pytest.approx(plain["depth"][5, 96], abs=0.2)
-    with pytest.raises(ValueError, match="576 columns cannot be cut off both sides"):
+    with pytest.raises(DatasetError, match="576 columns cannot be cut off both sides"):
         CarlaSamples(index, CARLA_3_CAMERAS, SampleOptions(horizontal_fov_reduction=576))
 
 

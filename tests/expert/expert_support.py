@@ -9,8 +9,9 @@ import carla
 import numpy as np
 
 from lead.evaluation.observation import ActorKind, EgoState
+from lead.expert.actors import Known
 from lead.expert.route import ExpertRoute
-from lead.expert.scene import Known, Lane, Scene
+from lead.expert.scene import Lane, Scene
 from lead.expert.view import Notes, View
 from lead.geometry.frames import wrap_rad
 from lead.routes.planner import DenseRoute

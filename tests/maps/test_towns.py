@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lead.files import is_leftover
 from lead.maps import towns
 from lead.maps.towns import TownError, TownFile, TownSource, canonical_name, install_towns, read_opendrive
 
@@ -143,7 +144,7 @@ def test_concurrent_installations_agree(empty_cache: Path, tmp_path: Path) -> No
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     assert towns.installed_towns() == list(source.files)
-    leftovers = [path.name for path in (empty_cache / "towns").iterdir() if path.name.endswith(".partial")]
+    leftovers = [path.name for path in (empty_cache / "towns").iterdir() if is_leftover(path.name)]
     assert leftovers == []
 
 

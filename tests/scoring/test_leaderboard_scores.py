@@ -1,12 +1,11 @@
 """Scores, records and result files against cases computed with the public leaderboard's statistics code."""
 
 import itertools
-import json
 from dataclasses import replace
 
 import pytest
 
-from lead.scoring.endpoint import endpoint, entry_status, route_endpoint, route_stem, write_json_atomically
+from lead.scoring.endpoint import endpoint, entry_status, route_endpoint, route_stem
 from lead.scoring.messages import min_speed_event, outside_lanes_event, outside_metres, percentage
 from lead.scoring.penalties import BENCH2DRIVE, LEADERBOARD_2_0, LEADERBOARD_2_1, EventType, RouteEvent
 from lead.scoring.provenance import Provenance, checkpoint_block
@@ -234,12 +233,3 @@ def test_crashed_simulation_makes_the_entry_crashed():
     result = endpoint([route_record(run, 0, LEADERBOARD_2_0)], 1)
     assert result["entry_status"] == "Crashed"
     assert result["eligible"] is False
-
-
-def test_failed_write_keeps_the_old_file(tmp_path):
-    path = tmp_path / "deep" / "checkpoint_endpoint.json"
-    write_json_atomically(path, {"a": 1})
-    with pytest.raises(TypeError):
-        write_json_atomically(path, {"a": object()})
-    assert json.loads(path.read_text()) == {"a": 1}
-    assert [entry.name for entry in path.parent.iterdir()] == [path.name]

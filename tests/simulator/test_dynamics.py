@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lead.control import vehicle_fits
 from lead.simulator.world import dynamics
 
 
@@ -54,8 +55,8 @@ def test_two_half_steps_equal_one_step_closely() -> None:
 
 
 def test_full_steer_turns_on_the_published_circle() -> None:
-    slip = float(dynamics.slip_angle(np.array([1.0]), np.array([dynamics.STEER_GAIN_RAD]))[0])
-    assert dynamics.REAR_M / np.sin(slip) == pytest.approx(3.72, abs=0.02)
+    slip = float(dynamics.slip_angle(np.array([1.0]), np.array([vehicle_fits.WHEEL_RAD_PER_STEER]))[0])
+    assert vehicle_fits.REAR_AXLE_M / np.sin(slip) == pytest.approx(3.72, abs=0.02)
 
 
 def test_heavy_vehicles_are_slower_off_the_mark() -> None:
@@ -65,7 +66,7 @@ def test_heavy_vehicles_are_slower_off_the_mark() -> None:
 
 def test_bicycle_of_the_mkz_is_the_published_one_and_longer_cars_need_more_room() -> None:
     assert dynamics.bicycle_scaling(dynamics.MKZ_WHEELBASE_M) == pytest.approx(
-        (dynamics.REAR_M, dynamics.STEER_GAIN_RAD)
+        (vehicle_fits.REAR_AXLE_M, vehicle_fits.WHEEL_RAD_PER_STEER)
     )
 
     def turning_radius(wheelbase_m: float) -> float:

@@ -1,5 +1,9 @@
 """Tiles from the disk are those that were drawn; whatever is hidden, damaged or unwritable is drawn anew."""
 
+import os
+import shutil
+import time
+
 import numpy as np
 import pytest
 
@@ -86,14 +90,20 @@ def test_damaged_and_foreign_files_are_drawn_anew(world, folder, caplog):
     assert "damaged" in caplog.text
 
 
-def test_tiles_of_another_program_are_not_read_and_go(world, folder):
+def test_tiles_of_another_program_are_not_read_and_go_when_they_are_old(world, folder):
     drawn = shown(world)
     (own,) = folder.iterdir()
-    former = own.rename(own.with_name(f"{own.name[:-16]}{'0' * 16}"))
+    former, other_map = (own.with_name(f"{map_name}-{'0' * 16}") for map_name in (own.name[:16], "f" * 16))
+    own.rename(former)
     for path in former.iterdir():
         path.write_bytes(b"nonsense")
-    other_map = folder / f"{'f' * 16}-{'0' * 16}"
     other_map.mkdir()
+    assert_equal(shown(world), drawn)
+    assert sorted(folder.iterdir()) == sorted([own, former, other_map])
+    month_ago_s = time.time() - 30 * 86400
+    for path in (former, other_map):
+        os.utime(path, (month_ago_s, month_ago_s))
+    shutil.rmtree(own)
     assert_equal(shown(world), drawn)
     assert sorted(folder.iterdir()) == sorted([own, other_map])
 

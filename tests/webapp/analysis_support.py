@@ -3,7 +3,8 @@
 import hashlib
 import json
 
-from lead.scoring.endpoint import endpoint, route_endpoint, route_stem, write_json_atomically
+from lead.files import write_json
+from lead.scoring.endpoint import endpoint, route_endpoint, route_stem
 from lead.scoring.penalties import EventType, RouteEvent
 from lead.scoring.profiles import profile
 from lead.scoring.provenance import Provenance, checkpoint_block
@@ -37,9 +38,9 @@ def write_evaluation(folder, records, key="leaderboard-2.0", routes_file=None):
     for each in records:
         stem = stem_of(each)
         blocks[each.route_id] = provenance(key)
-        write_json_atomically(folder / "eval" / f"{stem}.json", route_endpoint(each, blocks[each.route_id]))
+        write_json(folder / "eval" / f"{stem}.json", route_endpoint(each, blocks[each.route_id]))
     content = endpoint(records, len(records), lead=checkpoint_block(key, blocks))
-    write_json_atomically(folder / "checkpoint_endpoint.json", content)
+    write_json(folder / "checkpoint_endpoint.json", content)
     if routes_file is not None:
         write_manifest(folder, routes_file, [stem_of(each) for each in records])
     return folder
@@ -48,12 +49,12 @@ def write_evaluation(folder, records, key="leaderboard-2.0", routes_file=None):
 def write_manifest(folder, routes_file, stems):
     digest = hashlib.sha256(routes_file.read_bytes()).hexdigest()
     runs = [{"routes": {str(routes_file): digest}, "seeds": {stem: 0 for stem in stems}}]
-    write_json_atomically(folder / "manifest.json", {"runs": runs})
+    write_json(folder / "manifest.json", {"runs": runs})
 
 
 def write_public(folder, records):
     """Write an evaluation as public tools do: one file, without our block."""
-    write_json_atomically(folder / "checkpoint_endpoint.json", endpoint(records, len(records)))
+    write_json(folder / "checkpoint_endpoint.json", endpoint(records, len(records)))
     return folder
 
 

@@ -6,6 +6,8 @@ Everything is written by hand, none of it by our own writers, which would write 
 from __future__ import annotations
 
 import json
+import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,9 @@ def write_public_tree(root: Path) -> PublicTree:
     _write_second(second)
     records = [record("0", 0, 71.5, 100.0, collisions_vehicle=[CAR]), record("1", 1, 100.0, 100.0)]
     write_json(summary / "checkpoint_endpoint.json", result_file(records))
+    hour_ago_s = time.time() - 3600.0  # Routes whose files have just changed are being driven.
+    for path in root.rglob("*"):
+        os.utime(path, (hour_ago_s, hour_ago_s))
     return PublicTree(root, first, second, summary)
 
 

@@ -3,7 +3,7 @@
 import pytest
 from analysis_support import PEDESTRIAN, VEHICLE, record, write_evaluation, write_public, write_routes
 
-from lead.scoring.endpoint import write_json_atomically
+from lead.files import write_json
 from lead.webapp.app import create_app
 from lead.webapp.comparison import route_key
 
@@ -92,7 +92,7 @@ def test_same_route_under_several_seeds_stays_apart(tmp_path, compare):
     for name, kinds in (("a", ()), ("b", (VEHICLE,))):
         for seed in ("1", "2"):
             content = {"_checkpoint": {"records": [record(7, *kinds).as_json()]}}
-            write_json_atomically(tmp_path / f"root/{name}/{seed}/res/0007_res.json", content)
+            write_json(tmp_path / f"root/{name}/{seed}/res/0007_res.json", content)
     answer = compare("a", "b")
     assert [row["delta"] for row in answer["rows"]] == [-40.0, -40.0]
     assert len({row["name_a"] for row in answer["rows"]}) == 2

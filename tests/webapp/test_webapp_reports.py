@@ -16,7 +16,7 @@ from analysis_support import (
 )
 
 from lead.cli.main import COMMANDS, main
-from lead.scoring.endpoint import write_json_atomically
+from lead.files import write_json
 from lead.webapp import reports
 from lead.webapp.app import create_app
 
@@ -146,7 +146,7 @@ def test_mixed_rules_are_an_error_with_plain_tables(tmp_path, get):
 
 def test_fail2drive_without_route_files_keeps_plain_tables(tmp_path, get):
     for seed in ("1", "2"):
-        write_json_atomically(
+        write_json(
             tmp_path / f"root/fail2drive/{seed}/res/0007_res.json",
             {"_checkpoint": {"records": [record(7).as_json()]}},
         )
@@ -181,7 +181,7 @@ def test_save_names_do_not_lead_to_other_folders(tmp_path, get, name, routes):
     vectors = {"acceleration": [1.0, 0, 0], "angular_velocity": [0, 0, 0], "forward_vector": [1.0, 0, 0]}
     rows = {str(index): vectors | {"right_vector": [0, 1.0, 0]} for index in range(1, 41)}
     for folder in ("outside", "root/b2d/own", "root"):
-        write_json_atomically(tmp_path / folder / "metric_info.json", rows)
+        write_json(tmp_path / folder / "metric_info.json", rows)
     labels = ("Accident_1", 3, name.format(tmp_path=tmp_path), "")
     records = [record(1, key="bench2drive-0.0.4", labels=labels), record(2, key="bench2drive-0.0.4")]
     write_evaluation(tmp_path / "root/b2d", records, key="bench2drive-0.0.4")
@@ -219,7 +219,7 @@ def test_links_that_leave_the_root_are_not_read(tmp_path, get):
     (tmp_path / "root/b/child").symlink_to(tmp_path / "secret")
     (tmp_path / "root/c/eval").mkdir(parents=True)
     (tmp_path / "root/c/eval/1.json").symlink_to(tmp_path / "secret/eval/1.json")
-    write_json_atomically(tmp_path / "seeds/1/res/7_res.json", {"_checkpoint": {"records": [record(7).as_json()]}})
+    write_json(tmp_path / "seeds/1/res/7_res.json", {"_checkpoint": {"records": [record(7).as_json()]}})
     (tmp_path / "root/d").mkdir()
     (tmp_path / "root/d/1").symlink_to(tmp_path / "seeds/1")
     for name in "abcd":

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lead.dataset.errors import DatasetError
-from lead.dataset.files import TEMPORARY_SUFFIX
+from lead.files import unfinished_path
 
 MAGIC = b"LEADCSH1"
 SUFFIX = ".shard"
@@ -49,7 +49,7 @@ class ShardWriter:
             DatasetError: If the disk refuses.
         """
         self._path = path
-        self._temporary = path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
+        self._temporary = unfinished_path(path)
         self._rows: list[tuple[int, bool, int, int, int, int]] = []
         self._offset = 0
         try:

@@ -16,6 +16,7 @@ from lead.expert.idm import Gap, idm_speed
 from lead.expert.proposal import Hazard, Proposal
 from lead.expert.route import POINTS_PER_M, ExpertRoute
 from lead.expert.view import View, stream_actors
+from lead.geometry.frames import wrap_rad
 from lead.scenarios.active import ActiveScenario
 from lead.scenarios.errors import ScenarioError
 from lead.scenarios.lane_tools import path_between
@@ -210,4 +211,4 @@ def _index_near(line: Line, place: np.ndarray[tuple[int], np.dtype[np.float64]])
 
 
 def _angle(first_rad: float, second_rad: float) -> float:
-    return abs(float(np.remainder(first_rad - second_rad + np.pi, 2.0 * np.pi) - np.pi))
+    return abs(float(wrap_rad(first_rad - second_rad)))

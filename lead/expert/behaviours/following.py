@@ -19,6 +19,7 @@ from lead.expert.forecast import (
 from lead.expert.idm import Gap, idm_speed
 from lead.expert.proposal import Hazard, Proposal
 from lead.expert.view import View
+from lead.geometry.frames import wrap_rad
 
 LEADING_MIN_M, LEADING_HEADWAY_S = 4.0, 0.25
 BICYCLE_MIN_M, BICYCLE_HEADWAY_S = 6.0, 0.5
@@ -93,7 +94,7 @@ def relevant_vehicles(view: View) -> NDArray[np.intp]:
     rows = np.array([row for row in scene.moving_vehicles if int(row) not in left_out], dtype=np.intp)
     if not len(rows):
         return rows
-    turn = np.abs(np.remainder(scene.yaw_rad[rows] - scene.ego.yaw_rad + np.pi, 2.0 * np.pi) - np.pi)
+    turn = np.abs(wrap_rad(scene.yaw_rad[rows] - scene.ego.yaw_rad))
     is_changing = view.near_lane_change and view.speed_mps > UNDER_WAY_MPS
     limit_m = LANE_CHANGE_BEHIND_M if is_changing else BEHIND_M
     behind = (scene.relative[rows, 0] < limit_m - scene.half[rows, 0]) & (turn < SAME_WAY_RAD)

@@ -8,6 +8,7 @@ from lead.expert.gaps import Line, Margins, Runner, conflicts, ego_way
 from lead.expert.route import ExpertRoute
 from lead.expert.scene import SAME_ROAD_M
 from lead.expert.view import View
+from lead.geometry.frames import wrap_rad
 
 ON_LANE_M = 2.0
 SAME_WAY_RAD = np.radians(40.0)
@@ -36,7 +37,7 @@ def blockers(view: View, left: bool, margins: Margins) -> list[int]:
             continue
         along_m, beside_m = line.place(scene.origin[row, :2])
         yaw = float(line.yaw_rad[min(int(along_m / 0.5), len(line.yaw_rad) - 1)])
-        turn = abs(float(np.remainder(scene.yaw_rad[row] - yaw + np.pi, 2.0 * np.pi) - np.pi))
+        turn = abs(float(wrap_rad(scene.yaw_rad[row] - yaw)))
         if beside_m < ON_LANE_M and turn < SAME_WAY_RAD:
             runners.append(Runner(int(row), line, along_m, max(float(scene.speed_mps[row]), 0.0)))
     way = ego_way(route, view.speed_mps, view.free_mps, margins.horizon_s, hurried=True)

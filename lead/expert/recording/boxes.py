@@ -14,8 +14,9 @@ import carla
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.evaluation.observation import Observation
-from lead.expert.recording.actor_facts import CAR, STATIC, WALKER, ActorCatalogue, ActorFacts
+from lead.evaluation.observation import ActorKind, Observation
+from lead.expert.actors import Known, KnownActors
+from lead.expert.recording.actor_labels import CAR, LABELS, STATIC, WALKER, labelled_half_m
 from lead.expert.recording.camera_view import CameraView, LabelBox, points_inside, visible_pixels
 from lead.geometry.boxes import box_overlap_depth
 
@@ -79,72 +80,71 @@ class BoxBuilder:
         self._map = carla_map
         self._ego = ego
         self._scenario = scenario
-        self._catalogue = ActorCatalogue(world)
+        self._actors = KnownActors(world)
         self._first_places: dict[int, Array] = {}
         self._level_cars = _LevelCars(world)
-
-    def facts(self, observation: Observation) -> list[ActorFacts]:
-        """Return the actors within reach of the ego."""
-        actors = observation.actors
-        offset = np.stack([actors[axis] for axis in "xyz"], axis=1) - observation.ego.location
-        near = np.einsum("ij,ij->i", offset, offset) < (REACH_M + 5.0) ** 2
-        return self._catalogue.of(actors["id"][near].tolist())
 
     def motion(self, observation: Observation) -> list[Box]:
         """Return the short boxes of a tick that is not saved: what the future of saved ones is made of."""
         snapshot = self._world.get_snapshot()
         boxes: list[Box] = []
-        for facts in self.facts(observation):
-            state = snapshot.find(facts.actor.id)
-            if state is not None and facts.label != STATIC:
-                boxes.append({"class": facts.label, "id": int(facts.actor.id), "matrix": _matrix(state)})
+        for number, known in self._near(observation):
+            state = snapshot.find(number)
+            if state is not None and known.kind is not ActorKind.PROP:
+                boxes.append({"class": LABELS[known.kind], "id": number, "matrix": _matrix(state)})
         return boxes
 
     def full(self, observation: Observation, frame: EgoFrame, seen: Seen) -> list[Box]:
         """Return the boxes of a saved tick: the ego first, all others by distance; each id once."""
         snapshot = self._world.get_snapshot()
-        actors: list[tuple[ActorFacts, carla.ActorSnapshot, Box]] = []
-        for facts in self.facts(observation):
-            state = snapshot.find(facts.actor.id)
+        actors: list[tuple[Known, carla.ActorSnapshot, Box]] = []
+        for number, known in self._near(observation):
+            state = snapshot.find(number)
             if state is None:
                 continue
-            common = _placed(_matrix(state), state.get_transform().rotation.yaw, facts.half_m, frame)
+            common = _placed(_matrix(state), state.get_transform().rotation.yaw, labelled_half_m(known), frame)
             if common["distance"] < REACH_M:
-                actors.append((facts, state, common))
-        taken = [common for facts, _, common in actors if facts.label in (CAR, STATIC)]
+                actors.append((known, state, common))
+        taken = [common for known, _, common in actors if known.kind is not ActorKind.WALKER]
         cars = self._level_cars.placed(frame, taken)
         counts = iter(_counts([*(common for *_, common in actors), *(common for _, common in cars)], seen))
-        boxes = [self._box(facts, state, common, next(counts), frame) for facts, state, common in actors]
+        boxes = [self._box(known, state, common, next(counts), frame) for known, state, common in actors]
         for index, common in cars:
             own = {"class": "static_prop_car", "transfuser_semantics_id": VEHICLE_ID}
             boxes.append({**own, **common, **next(counts).plain(), "id": LEVEL_CAR_ID + index})
         boxes.sort(key=lambda box: float(box["distance"]))
         return [self._ego_box(snapshot.find(self._ego.id)), *boxes]
 
-    def _box(self, facts: ActorFacts, state: carla.ActorSnapshot, common: Box, count: _Count, frame: EgoFrame) -> Box:
-        if facts.label == CAR:
-            return self._car(facts, state, common, count, frame)
-        if facts.label == WALKER:
+    def _near(self, observation: Observation) -> list[tuple[int, Known]]:
+        """Return the actors within reach of the ego, with their ids."""
+        actors = observation.actors
+        offset = np.stack([actors[axis] for axis in "xyz"], axis=1) - observation.ego.location
+        near = np.einsum("ij,ij->i", offset, offset) < (REACH_M + 5.0) ** 2
+        return self._actors.of(actors["id"][near].tolist())
+
+    def _box(self, known: Known, state: carla.ActorSnapshot, common: Box, count: _Count, frame: EgoFrame) -> Box:
+        if known.is_vehicle:
+            return self._car(known, state, common, count, frame)
+        if known.kind is ActorKind.WALKER:
             own = {
                 "class": WALKER,
                 "ego_velocity": _ego_velocity(state, frame),
                 "transfuser_semantics_id": WALKER_ID,
-                "role_name": facts.role_name,
+                "role_name": known.role,
                 "speed": _forward_speed(state),
             }
-            return {**own, **common, **count.with_radar(), "id": int(facts.actor.id)}
-        is_car = facts.mesh_path is not None and "Car" in facts.mesh_path
+            return {**own, **common, **count.with_radar(), "id": int(known.actor.id)}
         own = {
             "class": STATIC,
-            "transfuser_semantics_id": VEHICLE_ID if is_car else OBSTACLE_ID,
+            "transfuser_semantics_id": VEHICLE_ID if known.is_parked_car else OBSTACLE_ID,
             "speed": _forward_speed(state),
-            "type_id": facts.type_id,
-            "mesh_path": facts.mesh_path,
+            "type_id": known.type_id,
+            "mesh_path": known.mesh_path,
         }
-        return {**own, **common, **count.plain(), "id": int(facts.actor.id)}
+        return {**own, **common, **count.plain(), "id": int(known.actor.id)}
 
-    def _car(self, facts: ActorFacts, state: carla.ActorSnapshot, common: Box, count: _Count, frame: EgoFrame) -> Box:
-        control = facts.actor.get_control()
+    def _car(self, known: Known, state: carla.ActorSnapshot, common: Box, count: _Count, frame: EgoFrame) -> Box:
+        control = known.actor.get_control()
         place = state.get_transform().location
         lane = self._map.get_waypoint(place, lane_type=carla.LaneType.Any)
         speed = _forward_speed(state)
@@ -153,11 +153,11 @@ class BoxBuilder:
             "ego_velocity": _ego_velocity(state, frame),
             # The Traffic Manager is not asked for its plans: an expert that reads it could not be compared.
             "next_action": None,
-            "vehicle_cuts_in": self._cuts_in(facts, np.array([place.x, place.y]), speed, float(control.steer)),
+            "vehicle_cuts_in": self._cuts_in(known, np.array([place.x, place.y]), speed, float(control.steer)),
             "road_id": int(lane.road_id),
             "lane_id": int(lane.lane_id),
             "lane_type_str": str(lane.lane_type),
-            "base_type": facts.base_type,
+            "base_type": known.base_type,
             "transfuser_semantics_id": VEHICLE_ID,
             **common,
             **count.with_radar(),
@@ -165,15 +165,15 @@ class BoxBuilder:
             "brake": float(control.brake),
             "steer": float(control.steer),
             "throttle": float(control.throttle),
-            "id": int(facts.actor.id),
-            "role_name": facts.role_name,
-            "type_id": facts.type_id,
-            "speed_limit": float(facts.actor.get_speed_limit()),
+            "id": int(known.actor.id),
+            "role_name": known.role,
+            "type_id": known.type_id,
+            "speed_limit": float(known.actor.get_speed_limit()),
         }
 
-    def _cuts_in(self, facts: ActorFacts, place: Array, speed_mps: float, steer: float) -> bool:
-        if self._scenario == PARKING_CUT_IN and facts.role_name == "scenario":
-            first = self._first_places.setdefault(int(facts.actor.id), place)
+    def _cuts_in(self, known: Known, place: Array, speed_mps: float, steer: float) -> bool:
+        if self._scenario == PARKING_CUT_IN and known.role == "scenario":
+            first = self._first_places.setdefault(int(known.actor.id), place)
             return CUT_IN_WAY_M[0] < float(np.linalg.norm(place - first)) < CUT_IN_WAY_M[1]
         return self._scenario == STATIC_CUT_IN and speed_mps > CUT_IN_SPEED_MPS and abs(steer) > CUT_IN_STEER
 

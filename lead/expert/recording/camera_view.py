@@ -139,7 +139,7 @@ class CameraView:
 
 
 def _span(position_px: Array, size_px: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return first and last-but-one pixel that positions (n, 8) span, within the picture."""
+    """Return the first pixel and the one after the last that positions (n, 8) span, within the picture."""
     low = np.clip(np.floor(position_px.min(axis=1)), 0, size_px).astype(np.intp)
     high = np.clip(np.ceil(position_px.max(axis=1)) + 1, 0, size_px).astype(np.intp)
     return low, high

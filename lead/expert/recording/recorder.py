@@ -20,8 +20,9 @@ from lead.dataset.perturbation import Perturbation
 from lead.dataset.route_writer import RouteWriter
 from lead.evaluation.agent import PrivilegedContext
 from lead.evaluation.observation import Observation
+from lead.expert.actors import EMERGENCY_VEHICLES
 from lead.expert.decision import Decision
-from lead.expert.recording.actor_facts import CAR, STATIC
+from lead.expert.recording.actor_labels import CAR, STATIC
 from lead.expert.recording.boxes import Box, BoxBuilder, EgoFrame, Seen, label_box
 from lead.expert.recording.facts import motion_metas, perturbation_metas, sensor_metas, trace_metas, weather_metas
 from lead.expert.recording.motion import Motion
@@ -29,7 +30,6 @@ from lead.expert.recording.pictures import Packets, Pictures
 from lead.expert.recording.relabel import CONE_TYPES, CONES, EMERGENCY, STOPS, relabel
 from lead.expert.recording.sensors import RecordedSensors
 from lead.expert.recording.sign_boxes import SignBoxes
-from lead.expert.scene import EMERGENCY_VEHICLES
 from lead.geometry.gnss_reference import estimate_reference
 from lead.maps.hdmap import HdMap
 from lead.sensing.lidar import checked_cloud, to_ego

@@ -17,6 +17,7 @@ from typing import Any
 
 import lead
 from lead.errors import LeadError
+from lead.files import write_json
 from lead.integrations.leaderboard.checkouts import check_out
 from lead.integrations.leaderboard.environment import (
     environment_python,
@@ -33,7 +34,6 @@ from lead.integrations.leaderboard.pins import (
     STAMP,
     Benchmark,
 )
-from lead.scoring.endpoint import write_json_atomically
 
 LOG = logging.getLogger(__name__)
 
@@ -174,7 +174,7 @@ def install(
         report(f"check that the {name} evaluator can be imported")
         _check_imports(found, name, known_benchmark(name, table))
     content = {"carla": found.carla_version, "commits": commits, "requirements": wanted}
-    write_json_atomically(options.root / STAMP, content)
+    write_json(options.root / STAMP, content)
     return found
 
 

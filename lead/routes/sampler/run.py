@@ -12,7 +12,7 @@ from lead.routes.sampler.finders import ALL, check_class, class_names
 from lead.routes.sampler.sampler import Outcome, Wishes, sample
 from lead.routes.sampler.survey import check_town, survey_town
 from lead.routes.sampler.weathers import check_weather
-from lead.routes.sampler.writer import check_free, routes_xml, write_whole
+from lead.routes.sampler.writer import check_free, routes_xml, write_routes
 
 Progress = Callable[[str, int, int], None]
 """Told the town and class at work, how many of them are done, and how many there are."""
@@ -77,12 +77,12 @@ def write_outcomes(outcomes: Sequence[Outcome], target: Target) -> list[Path]:
         return []
     if target.single_file is not None:
         check_free([target.single_file], target.force)
-        write_whole(target.single_file, routes_xml(routes))
+        write_routes(target.single_file, routes_xml(routes))
         return [target.single_file]
     files = {target.folder / f"{route.id}.xml": route for route in routes}
     check_free(files, target.force)
     for path, route in files.items():
-        write_whole(path, routes_xml([route]))
+        write_routes(path, routes_xml([route]))
     return list(files)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
+from lead.files import write_whole
 from lead.routes.model import DEFAULT_WEATHER, Route, ScenarioConfig
 from lead.routes.sampler.errors import SamplerError
 
@@ -40,30 +39,16 @@ def check_free(paths: Iterable[Path], force: bool) -> None:
         raise SamplerError(f"{there[0]} exists{more}; --force replaces files")
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_routes(path: Path, text: str) -> None:
     """Write a file, with its folder; an interrupted run leaves no half of it.
 
     Raises:
         SamplerError: If the file cannot be written.
     """
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(text)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        write_whole(path, text)
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise SamplerError(f"cannot write {path} ({error.strerror})") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _route(route: Route) -> list[str]:

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.geometry.frames import wrap_rad
 from lead.maps.compiled import CompiledMap
 from lead.simulator.scenery.mesh import Look, MeshBuilder
 
@@ -115,7 +116,7 @@ class LaneStrips:
         first = self._first[low:high]
         lanes = self._lanes
         a, b = lanes[first], lanes[first + 1]
-        turn = np.abs((b["yaw"] - a["yaw"] + np.pi) % (2.0 * np.pi) - np.pi)
+        turn = np.abs(wrap_rad(b["yaw"] - a["yaw"]))
         parts = np.clip(np.ceil(turn / _MAX_TURN_RAD), 1, _MAX_PARTS).astype(np.int64)
         index = np.repeat(np.arange(len(first)), parts)
         number = np.arange(len(index)) - np.repeat(np.cumsum(parts) - parts, parts)
@@ -153,7 +154,7 @@ def _between(a: NDArray[np.void], b: NDArray[np.void], index: NDArray[np.int64],
     for axis, name in enumerate("xyz"):
         first, second = tangents[axis]
         points[:, axis] = h00 * a[name][index] + h10 * first[index] + h01 * b[name][index] + h11 * second[index]
-    turn = (b["yaw"] - a["yaw"] + np.pi) % (2.0 * np.pi) - np.pi
+    turn = wrap_rad(b["yaw"] - a["yaw"])
     return points, a["yaw"][index] + turn[index] * share
 
 

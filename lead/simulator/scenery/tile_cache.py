@@ -1,17 +1,21 @@
 """Meshes of tiles, kept on disk: a simulator that starts in a town would spend seconds on what others have drawn.
 
 A mesh follows from the map and from the program alone, so a folder is named after both; folders of other programs are
-never read, and go when the first tile of a map is kept anew.
+never read, and go when nobody has used them for a week.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
+import os
 import shutil
 import struct
+import time
 import zlib
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 _LEVEL = 1
 """A quarter of the space, and a fifth of a second to read all around a car; more would take seconds to write."""
+_KEPT_S = 7 * 86400.0
+"""Tiles of other programs stay for so long: several checkouts may take turns."""
 _COUNTS = struct.Struct("<qq")
 _PER_VERTEX = {"vertices": ("<f4", 3), "normals": ("<f4", 3), "uv": ("<f4", 2)}
 _PER_TRIANGLE = {
@@ -34,7 +40,8 @@ _PER_TRIANGLE = {
     "channel": ("<u1", 1),
     "object_id": ("<i4", 1),
 }
-_SOURCES = ("simulator/scenery", "maps", "geometry")
+_LIBRARIES = ("numpy", "cv2", "scipy", "shapely")
+_SOURCES = ("simulator/scenery", "simulator/rendering", "maps", "geometry")
 
 
 class TileCache:
@@ -47,6 +54,9 @@ class TileCache:
     def __init__(self, digest: str) -> None:
         self._map = digest[:16]
         self._folder = cache_dir() / "tiles" / f"{self._map}-{_program_digest()}"
+        if self._folder.exists():
+            with contextlib.suppress(OSError):
+                os.utime(self._folder)
 
     def load(self, tile: tuple[int, int]) -> Mesh | None:
         """Read the mesh of a tile; None if it was not drawn before."""
@@ -63,11 +73,20 @@ class TileCache:
         """Keep the mesh of a tile; a folder that cannot be written is a warning."""
         if not self._folder.exists():
             for former in self._folder.parent.glob(f"{self._map}-*"):
-                shutil.rmtree(former, ignore_errors=True)
+                if former != self._folder and _age_s(former) > _KEPT_S:
+                    shutil.rmtree(former, ignore_errors=True)
         save_bytes(self._path(tile), _packed(mesh), "the scenery")
 
     def _path(self, tile: tuple[int, int]) -> Path:
         return self._folder / f"{tile[0]}_{tile[1]}.mesh"
+
+
+def _age_s(folder: Path) -> float:
+    """Return the time since a folder was used; 0 if it is gone."""
+    try:
+        return time.time() - folder.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _packed(mesh: Mesh) -> bytes:
@@ -100,7 +119,7 @@ def _unpacked(data: bytes) -> Mesh:
 @cache
 def _program_digest() -> str:
     """Return the digest of everything that decides what a tile looks like, the map apart."""
-    digest = hashlib.sha256(np.__version__.encode())
+    digest = hashlib.sha256(" ".join(import_module(name).__version__ for name in _LIBRARIES).encode())
     root = Path(__file__).parents[2]
     for folder in _SOURCES:
         for source in sorted((root / folder).rglob("*.py")):

@@ -71,7 +71,8 @@ class Camera(Sensor):
     def _measure(self, context: SensorContext, elapsed_s: float) -> tuple[bytes, memoryview]:
         if context.picture is None:
             raise RuntimeError(f"nothing was rendered for {self.blueprint_id}")
-        return self._header, self._pixels(context.picture, context).data
+        # Flat bytes: the standard library's transports take the length of a view for its size.
+        return self._header, self._pixels(context.picture, context).reshape(-1).view(np.uint8).data
 
     @abstractmethod
     def _pixels(self, picture: Picture, context: SensorContext) -> NDArray[Any]:

@@ -10,35 +10,39 @@ full steer). Other vehicles scale the geometry by wheelbase and the acceleration
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.control.vehicle_fits import (
+    BRAKE_FIT,
+    FRONT_AXLE_M,
+    REAR_AXLE_M,
+    SLIP_PER_TANGENT,
+    THROTTLE_FIT,
+    THROTTLE_FIT_FROM,
+    WHEEL_RAD_PER_STEER,
+)
+
 Array = NDArray[np.float64]
 
 FIT_TICK_S = 0.05
 MKZ_WHEELBASE_M = 2.85
 MKZ_MASS_KG = 2100.0
-FRONT_M = -0.090769015
-REAR_M = 1.4178275
-STEER_GAIN_RAD = 0.36848336
 GRAVITY_MPS2 = 9.81
 
 _KMH_PER_MPS = 3.6
-_THROTTLE_FIT_MIN = 0.3
 _THROTTLE_FIT_MAX_KMH = 72.0
 _DRAG_ABOVE_FIT_PER_S = 0.07
 _HAND_BRAKE_MPS2 = 6.0
 _MIN_WHEELBASE_RATIO = 0.35
 _BRAKE_LIMITS_MPS2 = (4.0, 12.0)
-_BRAKE_FIT = np.array(
-    [-4.91381935e-12, 2.44419284e-9, -4.90357228e-7, 5.06587474e-5, -2.83832427e-3, 8.20967431e-2, 9.31711370e-3, 0.0]
-)
 
 
 def _throttle_acceleration(speed_mps: Array, throttle: Array) -> Array:
     """Fitted acceleration in m/s² for throttle >= 0.3, with air drag added above the fitted speeds."""
     v = np.minimum(speed_mps * _KMH_PER_MPS, _THROTTLE_FIT_MAX_KMH)
     v2 = v * v
-    constant = (0.963873001 - 1.0) * v + 4.37535692e-4 * v2
-    linear = -0.380192912 + 0.0916787414 * v - 1.05996152e-3 * v2
-    square = 1.74950069 - 0.0705461530 * v + 6.71079346e-4 * v2
+    of_v, of_v2, of_t, of_t2, of_vt, of_vt2, of_v2t, of_v2t2 = THROTTLE_FIT
+    constant = (of_v - 1.0) * v + of_v2 * v2
+    linear = of_t + of_vt * v + of_v2t * v2
+    square = of_t2 + of_vt2 * v + of_v2t2 * v2
     delta_kmh = constant + throttle * (linear + throttle * square)
     beyond = np.maximum(speed_mps - _THROTTLE_FIT_MAX_KMH / _KMH_PER_MPS, 0.0)
     return delta_kmh / (_KMH_PER_MPS * FIT_TICK_S) - _DRAG_ABOVE_FIT_PER_S * beyond
@@ -54,7 +58,7 @@ _BRAKE_SPEEDS_MPS = np.arange(0.0, 28.01, 0.25)
 
 def _full_brake_table() -> Array:
     v = _BRAKE_SPEEDS_MPS * _KMH_PER_MPS
-    loss_kmh = v - np.polyval(_BRAKE_FIT, v)
+    loss_kmh = v - np.polyval([*reversed(BRAKE_FIT), 0.0], v)
     return np.clip(loss_kmh / (_KMH_PER_MPS * FIT_TICK_S), *_BRAKE_LIMITS_MPS2)
 
 
@@ -74,8 +78,8 @@ def drive_acceleration(speed_mps: Array, throttle: Array) -> Array:
         throttle: (n,) 0 to 1.
     """
     forward = np.maximum(speed_mps, 0.0)
-    fitted = _throttle_acceleration(forward, np.maximum(throttle, _THROTTLE_FIT_MIN))
-    share = np.minimum(throttle / _THROTTLE_FIT_MIN, 1.0)
+    fitted = _throttle_acceleration(forward, np.maximum(throttle, THROTTLE_FIT_FROM))
+    share = np.minimum(throttle / THROTTLE_FIT_FROM, 1.0)
     return share * fitted - (1.0 - share) * _coasting_deceleration(forward)
 
 
@@ -115,13 +119,13 @@ def step_speed(
 
 def slip_angle(steer: Array, steer_gain_rad: Array) -> Array:
     """Angle between heading and travel of the published bicycle, rad, for steer -1 to 1."""
-    return np.arctan(REAR_M / (FRONT_M + REAR_M) * np.tan(steer_gain_rad * steer))
+    return np.arctan(SLIP_PER_TANGENT * np.tan(steer_gain_rad * steer))
 
 
 def steer_for_curvature(curvature_per_m: float, rear_m: float, steer_gain_rad: float) -> float:
     """Steer in [-1, 1] that makes a vehicle of the given bicycle follow a curvature (1/m, positive to the right)."""
     sine = min(max(rear_m * curvature_per_m, -0.99), 0.99)
-    wheel_rad = float(np.arctan(np.tan(np.arcsin(sine)) * (FRONT_M + REAR_M) / REAR_M))
+    wheel_rad = float(np.arctan(np.tan(np.arcsin(sine)) * (FRONT_AXLE_M + REAR_AXLE_M) / REAR_AXLE_M))
     return min(max(wheel_rad / steer_gain_rad, -1.0), 1.0)
 
 
@@ -132,10 +136,10 @@ def bicycle_scaling(wheelbase_m: float) -> tuple[float, float]:
     lets a bus stay in the lanes of a town's junctions.
     """
     ratio = max(wheelbase_m / MKZ_WHEELBASE_M, _MIN_WHEELBASE_RATIO)
-    rear_m = REAR_M * ratio
-    slip_rad = np.arctan(REAR_M / (FRONT_M + REAR_M) * np.tan(STEER_GAIN_RAD))
+    rear_m = REAR_AXLE_M * ratio
+    slip_rad = np.arctan(SLIP_PER_TANGENT * np.tan(WHEEL_RAD_PER_STEER))
     sine = min(float(np.sin(slip_rad)) * ratio**0.5, 0.95)
-    return rear_m, float(np.arctan(np.tan(np.arcsin(sine)) * (FRONT_M + REAR_M) / REAR_M))
+    return rear_m, float(np.arctan(np.tan(np.arcsin(sine)) * (FRONT_AXLE_M + REAR_AXLE_M) / REAR_AXLE_M))
 
 
 def mass_scales(mass_kg: float, base_type: str) -> tuple[float, float]:

@@ -206,6 +206,16 @@ def test_hundreds_of_instances_keep_their_rows_when_their_number_changes(backend
     assert (truth_of(backend, view).instance == -2).all()
 
 
+def test_what_comes_back_to_its_place_is_seen_again(backend: Backend) -> None:
+    bricks = placed([backend.add_prototype(box((0.1, 2.0, 2.0), plain(Label.CAR)))] * 2, [pose((5.0, 0.0, 0.0))] * 2)
+    seen = []
+    for instances in (bricks, Instances(), bricks, placed(bricks.prototype[:1], bricks.transform[:1]), bricks):
+        show(backend, instances)
+        seen.append(int((truth_of(backend, view_from()).instance >= 0).sum()))
+    assert seen[0] > 100
+    assert seen == [seen[0], 0, seen[0], seen[0], seen[0]]
+
+
 def test_prototypes_may_be_scaled_unevenly(backend: Backend) -> None:
     """A tilted square, stretched: depth, outline and normal follow from linear algebra."""
     normal = np.array([0.8, 0.0, 0.6])

@@ -18,6 +18,7 @@ from lead.agents.registry import create_agent
 from lead.evaluation.agent import PrivilegedAgent, PrivilegedContext, ScenarioAwareAgent
 from lead.evaluation.observation import WorldObserver
 from lead.evaluation.traffic_lights import TrafficLights
+from lead.geometry.frames import wrap_rad
 from lead.routes.planner import MIN_GAP_M, DenseRoute
 
 AGENT_VARIABLE = "LEAD_AGENT"
@@ -100,7 +101,7 @@ def dense_route(carla_map: carla.Map, plan: Plan) -> DenseRoute:
     step_m = np.linalg.norm(np.diff(xyz, axis=0), axis=1)
     return DenseRoute(
         xyz=xyz,
-        yaw_rad=np.remainder(yaw_rad + np.pi, 2.0 * np.pi) - np.pi,
+        yaw_rad=wrap_rad(yaw_rad),
         option=np.array([option.value for _, option in plan], dtype=np.int8),
         road_id=np.array([waypoint.road_id for waypoint in waypoints], dtype=np.int32),
         section_id=np.array([waypoint.section_id for waypoint in waypoints], dtype=np.int32),

@@ -59,6 +59,9 @@ class EmbreeBackend(WarpBackend):
 
     def _clear(self, slot: int) -> None:
         self._scene.clear(slot)
+        shown = slot - FIRST_INSTANCE
+        if shown >= 0:  # What comes to this slot next is new, also if it is what was there before.
+            self._columns, self._prototypes_shown = self._columns[:shown], self._prototypes_shown[:shown]
 
     def _commit(self) -> None:
         self._scene.commit()
