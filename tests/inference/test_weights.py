@@ -10,12 +10,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from lead.cli import export_weights
 from lead.cli import main as lead_main
 from lead.inference.checkpoint import open_checkpoint, read_state_dict
 from lead.inference.errors import CheckpointError
 from lead.inference.open_loop import OpenLoopInference
 from lead.inference.weights import Weights
-from lead.inference.weights_export import MIB, rounded, split
+from lead.inference.weights_export import DTYPES, MIB, rounded, split
 
 NAMES = ("model_0007_1-00001-of-00002.safetensors", "model_0007_1-00002-of-00002.safetensors")
 
@@ -249,3 +250,7 @@ def test_bit_errors_that_leave_no_number_are_refused(copy):
     (copy / NAMES[0]).write_bytes(bytes(data))
     with pytest.raises(CheckpointError, match="numbers that are not finite"):
         open_checkpoint(copy).load_models()
+
+
+def test_the_command_offers_the_precisions_that_there_are() -> None:
+    assert export_weights.DTYPES == tuple(DTYPES)

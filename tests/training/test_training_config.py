@@ -13,7 +13,7 @@ from lead.config.recipes import RECIPES
 from lead.config.resolve import ConfigError
 from lead.config.training import TrainingConfig, resolve_training
 from lead.inference.checkpoint import open_checkpoint
-from lead.models.transfuser.architecture import COMPACT, VARIANTS, Planner
+from lead.models.transfuser.architecture import COMPACT, VARIANTS, LidarInput, Planner
 from lead.models.transfuser.network import Transfuser
 from lead.training.errors import TrainingError
 from lead.training.model_types import architecture_of, load_start_weights, make_model, saved_config
@@ -169,3 +169,15 @@ def test_nothing_else_may_differ(pretrained, change, message):
     torch.save(state, path)
     with pytest.raises(TrainingError, match=message):
         load_start_weights(Transfuser(TINY), path)
+
+
+def test_the_compact_recipes_describe_the_compact_network():
+    def network(recipe):
+        architecture = architecture_of(resolve_training([f"recipe={recipe}", "use_planning_decoder=true"], {}))
+        return dataclasses.replace(architecture, legacy=COMPACT.legacy)
+
+    assert network("tfv6_compact") == COMPACT
+    blind = network("tfv6_compact_blind")
+    assert blind.is_blind and not blind.detects_radar
+    assert blind.lidar_input is network("tfv6_compact_nolidar").lidar_input is LidarInput.RAMP
+    assert not network("tfv6_compact_noradar").detects_radar
