@@ -253,4 +253,4 @@ def test_bit_errors_that_leave_no_number_are_refused(copy):
 
 
 def test_the_command_offers_the_precisions_that_there_are() -> None:
-    assert export_weights.DTYPES == tuple(DTYPES)
+    assert tuple(DTYPES) == export_weights.DTYPES
