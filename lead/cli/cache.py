@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lead.cli.groups import command_group
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lead.dataset.cache.build import RouteOutcome, RouteTask
     from lead.dataset.cache.store import CacheState
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Prepare data sets for training, and check what was prepared.",
-)
+app = command_group("Prepare data sets for training, and check what was prepared.")
 
 BUILD_HELP = """Prepare all trainable routes of a data set; what is fresh is kept.
 

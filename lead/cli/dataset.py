@@ -10,18 +10,14 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from lead.cli.groups import command_group
+
 if TYPE_CHECKING:
     from lead.dataset.archive import ArchiveResult
     from lead.dataset.info import DatasetInfo, Share
     from lead.dataset.layout import RoutePlace
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Look into recorded routes, check, draw, pack and unpack them.",
-)
+app = command_group("Look into recorded routes, check, draw, pack and unpack them.")
 
 INFO_HELP = """Count routes and frames by town, scenario, weather and outcome.
 

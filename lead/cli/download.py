@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lead.cli.groups import command_group
+
 if TYPE_CHECKING:
     from lead.inference.download import PublishedCheckpoint
     from lead.routes.fetch import DownloadResult
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Download published checkpoints and data sets.",
-)
+app = command_group("Download published checkpoints and data sets.")
 
 ALL = "all"
 CHECKPOINT_HELP = """Download checkpoints, each to a folder of its name.

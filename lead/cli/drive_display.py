@@ -12,12 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from lead.config.closed_loop import TICKS_PER_S
 from lead.evaluation.episode_child import Message
 from lead.evaluation.tasks import RouteTask, TaskResult
 from lead.scoring.endpoint import FILE_NAME
 from lead.scoring.records import RouteRecord
-
-TICKS_PER_S = 20.0
 
 
 class DriveProgress:

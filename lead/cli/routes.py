@@ -11,17 +11,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from lead.cli.groups import command_group
+
 if TYPE_CHECKING:
     from lead.routes.lint import LintReport
     from lead.routes.sampler.sampler import Outcome
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Check, make, draw and download route files.",
-)
+app = command_group("Check, make, draw and download route files.")
 
 ALL = "all"
 LINT_HELP = """Check route files and folders of route files.

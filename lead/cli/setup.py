@@ -7,13 +7,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Install other programs that LEAD can use.",
-)
+from lead.cli.groups import command_group
+
+app = command_group("Install other programs that LEAD can use.")
 
 LEADERBOARD_HELP = """Install CARLA's own leaderboard, for drives with --harness official.
 

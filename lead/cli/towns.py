@@ -17,15 +17,10 @@ from rich.progress import (
 )
 from rich.table import Column, Table
 
+from lead.cli.groups import command_group
 from lead.maps import towns
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    help="Install and list the maps of the twelve CARLA towns.",
-)
+app = command_group("Install and list the maps of the twelve CARLA towns.")
 
 ALL = "all"
 INSTALL_HELP = """Install town maps into the cache folder.

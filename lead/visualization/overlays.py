@@ -30,9 +30,7 @@ def draw_plan_from_above(image: NDArray[np.uint8], camera: PinholeCamera, view: 
         view: What the agent shows.
     """
     pixels, _ = _on_ground(camera, view.waypoints_ego)
-    for start, end in itertools.pairwise(pixels):
-        if _is_near(start) and _is_near(end):
-            cv2.line(image, _fixed(start), _fixed(end), style.WAYPOINT, LINE_PX, cv2.LINE_AA, SUBPIXEL_BITS)
+    _line(image, pixels, style.WAYPOINT, LINE_PX)
     for pixel in pixels:
         _disc(image, pixel, DOT_RADIUS_PX, style.WAYPOINT)
     pixels, _ = _on_ground(camera, view.target_points_ego)
@@ -50,9 +48,7 @@ def draw_plan_from_behind(image: NDArray[np.uint8], camera: PinholeCamera, view:
         view: What the agent shows.
     """
     pixels, _ = _on_ground(camera, view.route_ego)
-    for start, end in itertools.pairwise(pixels):
-        if _is_near(start) and _is_near(end):
-            cv2.line(image, _fixed(start), _fixed(end), style.PLANNED_ON_ROUTE, 2 * LINE_PX, cv2.LINE_AA, SUBPIXEL_BITS)
+    _line(image, pixels, style.PLANNED_ON_ROUTE, 2 * LINE_PX)
     pixels, _ = _on_ground(camera, view.waypoints_ego)
     for pixel in pixels:
         _disc(image, pixel, DOT_RADIUS_PX + 1, style.WAYPOINT)
@@ -74,6 +70,13 @@ def _on_ground(
     """Project (n, 2) places on the plane the ego stands on."""
     flat = np.empty((0, 2)) if points is None else np.asarray(points, np.float64).reshape(-1, 2)
     return camera.project(np.concatenate([flat, np.zeros((len(flat), 1))], axis=1))
+
+
+def _line(image: NDArray[np.uint8], pixels: NDArray[np.float64], color: Color, width_px: int) -> None:
+    """Join pixels (n, 2) by a line, which has gaps where they are far outside or behind the camera."""
+    for start, end in itertools.pairwise(pixels):
+        if _is_near(start) and _is_near(end):
+            cv2.line(image, _fixed(start), _fixed(end), color, width_px, cv2.LINE_AA, SUBPIXEL_BITS)
 
 
 def _is_near(pixel: NDArray[np.float64]) -> bool:
