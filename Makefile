@@ -32,7 +32,7 @@ torch_option = for sign in /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg; 
 		|| echo --extra-index-url "$(TORCH_CPU_INDEX)"
 
 .NOTPARALLEL:
-.PHONY: help demo test test-main test-0915 test-all lint format clean core models dev towns browser
+.PHONY: help demo test test-main test-0915 test-all lint format clean core dev towns browser
 
 help:  ## show this text
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -74,7 +74,6 @@ clean:  ## remove environments, caches and outputs (not the installed towns)
 	find lead tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 core: $(VENV)/.core.stamp
-models: $(VENV)/.models.stamp
 dev: $(VENV)/.dev.stamp
 
 towns: core
@@ -100,15 +99,10 @@ $(VENV)/.core.stamp: pyproject.toml | $(PY)
 	@$(PY) -m pip install -qq --disable-pip-version-check -e .
 	@touch $@
 
-$(VENV)/.models.stamp: pyproject.toml | $(PY)
-	@echo "== installing LEAD, its libraries and PyTorch into $(VENV)"
-	@$(PY) -m pip install -qq --disable-pip-version-check $$($(torch_option)) -e '.[models]'
-	@touch $@ $(VENV)/.core.stamp
-
 $(VENV)/.dev.stamp: pyproject.toml | $(PY)
 	@echo "== installing LEAD with its networks and development tools into $(VENV)"
 	@$(PY) -m pip install -qq --disable-pip-version-check $$($(torch_option)) -e '.[dev,models]'
-	@touch $@ $(VENV)/.models.stamp $(VENV)/.core.stamp
+	@touch $@ $(VENV)/.core.stamp
 
 $(VENV_0915)/.stamp:
 	@echo "== making $(VENV_0915) with $(PYTHON_FOR_0915)"
