@@ -113,7 +113,7 @@ def print_records(
     """
     console = Console()
     table = Table(title=f"Scores ({rules} rules)", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    table.add_column("route", min_width=9, overflow="ellipsis", no_wrap=True)  # Whole names stand below.
+    table.add_column("route", min_width=9, overflow="fold")
     table.add_column("status", overflow="fold")
     for heading in ("driving\nscore", "route\n%", "penalty\n", "colli-\nsions", "red\nlights", "game\ns", "wall\ns"):
         table.add_column(heading, justify="right")
