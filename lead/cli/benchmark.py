@@ -164,13 +164,18 @@ def worker_gpus(text: str | None, workers: int) -> list[int]:
 
     Raises:
         SuiteError: If the text is not a list of numbers.
+        GpuError: If there is no such GPU.
     """
+    from lead.simulator.gpus import visible_gpu
+
     try:
         numbers = [int(word) for word in text.split(",")] if text is not None else [0]
     except ValueError:
         raise SuiteError(f"--gpus takes numbers with commas, such as 0,1, not {text!r}") from None
     if any(number < 0 for number in numbers):
         raise SuiteError(f"--gpus takes numbers from 0, not {text!r}")
+    for number in numbers:
+        visible_gpu(number)  # One that is not there must be reported before anything starts.
     return [numbers[index % len(numbers)] for index in range(workers)]
 
 

@@ -68,7 +68,7 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     memory_limit: options.MemoryLimit = None,
     resume: Annotated[bool, typer.Option("--resume", help="Keep finished routes of the output folder.")] = False,
     debug: Annotated[int, typer.Option(help="Above 0: show the agent's output.", min=0)] = 0,
-    gpu: Annotated[int, typer.Option(help="GPU of the agent's model and of a CARLA binary.", min=0)] = 0,
+    gpu: Annotated[int, typer.Option(help="GPU of the agent's model and of the simulator.", min=0)] = 0,
     output_dir: Annotated[
         Path | None, typer.Option(help="Folder for results [default: outputs/local_evaluation/<file name>].")
     ] = None,

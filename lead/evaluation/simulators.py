@@ -66,7 +66,7 @@ class SimulatorChoice:
         kind: Which simulator.
         port: RPC port; the next one is used for streams.
         seed: Seed of an embedded simulator.
-        gpu: Graphics adapter.
+        gpu: Graphics adapter, or the GPU that draws for an embedded simulator.
         root_variable: Environment variable with the folder of the CARLA binary.
         restart_every: A CARLA binary is started anew after this many routes; 0 never.
         timeout_s: Longest wait for an answer.
@@ -206,6 +206,7 @@ class EmbeddedHost(_OwnHost):
             choice.seed,
             synchronous=True,
             fail2drive_assets=choice.fail2drive_assets,
+            gpu=choice.gpu,
         )
 
     def finish(self, *, is_healthy: bool) -> None:

@@ -29,6 +29,7 @@ from lead.routes.bench2drive import scenario_type
 from lead.scoring.penalties import EventType, RouteEvent
 from lead.scoring.profiles import BenchmarkProfile
 from lead.scoring.records import AGENT_SETUP_FAILED, SIMULATION_CRASHED, RouteRun
+from lead.simulator.gpus import VARIABLE, visible_gpu
 from lead.simulator.launch import LaunchError, free_port
 
 LOG = logging.getLogger(__name__)
@@ -253,7 +254,7 @@ class Worker:
             "CHECKPOINT_DIR": checkpoint_folder(settings.agent_config),
         }
         if settings.gpu is not None:
-            extra["CUDA_VISIBLE_DEVICES"] = str(settings.gpu)
+            extra[VARIABLE] = visible_gpu(settings.gpu)
         return {**os.environ, **extra}
 
     def _report(self, message: Message) -> None:

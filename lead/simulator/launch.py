@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from lead.simulator.carla_binary import CarlaBinary
+from lead.simulator.gpus import VARIABLE, visible_gpu
 from lead.simulator.probe import (
     LOOPBACK,
     LaunchError,
@@ -41,7 +42,7 @@ class EmbeddedServer(SimulatorProcess):
 
     name = "embedded simulator"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (one parameter per option of `lead sim`)
         self,
         port: int = 2000,
         town: str = "Town10HD",
@@ -50,6 +51,7 @@ class EmbeddedServer(SimulatorProcess):
         *,
         synchronous: bool = False,
         fail2drive_assets: bool = False,
+        gpu: int | None = None,
         startup_timeout_s: float = 120.0,
         log_path: Path | None = None,
     ) -> None:
@@ -62,6 +64,7 @@ class EmbeddedServer(SimulatorProcess):
             seed: Seed of the simulation.
             synchronous: Let no time pass before a client ticks, so that runs repeat exactly.
             fail2drive_assets: Offer Fail2Drive's animals and plates beside the stock blueprints.
+            gpu: The only GPU it shall see; None for all.
             startup_timeout_s: Longest wait until the server answers.
             log_path: File for the server's output; None means a temporary file, removed after a clean stop.
         """
@@ -71,6 +74,16 @@ class EmbeddedServer(SimulatorProcess):
         self.seed = seed
         self.synchronous = synchronous
         self.fail2drive_assets = fail2drive_assets
+        self.gpu = gpu
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of the server, in which cameras are drawn by the chosen GPU.
+
+        Raises:
+            GpuError: If there is no such GPU.
+        """
+        chosen = {} if self.gpu is None else {VARIABLE: visible_gpu(self.gpu)}
+        return {**super().environment(), **chosen}
 
     def command(self) -> list[str]:
         """Return the command line of the server."""

@@ -24,6 +24,7 @@ from lead.integrations.leaderboard.environment import require_packages
 from lead.integrations.leaderboard.installation import DEFAULT_ROOT, Installation, known_benchmark
 from lead.routes.reader import read_routes
 from lead.scoring.endpoint import FILE_NAME
+from lead.simulator.gpus import VARIABLE, visible_gpu
 from lead.simulator.launch import LOOPBACK, require_free_port, server_answers
 
 LOG = logging.getLogger(__name__)
@@ -223,7 +224,7 @@ def environment(run: OfficialRun, installation: Installation) -> dict[str, str]:
         closed_loop.VARIABLE: " ".join([values.get(closed_loop.VARIABLE, ""), *run.closed_loop]).strip(),
     }
     if run.gpu is not None:
-        values["CUDA_VISIBLE_DEVICES"] = str(run.gpu)
+        values[VARIABLE] = visible_gpu(run.gpu)
     return values
 
 
