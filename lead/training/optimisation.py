@@ -96,7 +96,7 @@ class NormStatistics:
         for (module, name), tensor in zip(buffers, tensors, strict=True):
             assert self._values is not None
             end = begin + tensor.numel()
-            module._buffers[name] = self._values[begin:end].view_as(tensor)
+            module._buffers[name] = _same_memory(self._values, begin, tensor)
             begin = end
         self._kept = None if self._values is None else self._values.clone()
 
@@ -109,6 +109,16 @@ class NormStatistics:
         """Go back to the remembered ones if a scalar on the device is not 0."""
         if self._values is not None and self._kept is not None:
             torch.where(where != 0, self._kept, self._values, out=self._values)
+
+
+def _same_memory(vector: Tensor, begin: int, like: Tensor) -> Tensor:
+    """Return a tensor of some shape whose memory is a part of a vector.
+
+    To autograd it is no view: views count their changes together, so a compiled region that keeps one statistic for its
+    backward pass would be told that every other normalisation had changed it.
+    """
+    part = torch.empty(0, dtype=vector.dtype, device=vector.device)
+    return part.set_(vector.untyped_storage(), begin, like.shape, like.contiguous().stride())
 
 
 class Optimiser:

@@ -22,7 +22,7 @@ from lead.training.losses.dense import depth_loss
 from lead.training.losses.radar import radar_loss
 from lead.training.losses.total import compute_losses, total_loss
 from lead.training.network import LossModule, set_dropout, widen_groups
-from lead.training.optimisation import Optimiser, OptimiserSettings, Schedule
+from lead.training.optimisation import NormStatistics, Optimiser, OptimiserSettings, Schedule
 from lead.training.stopping import StopRequest
 from lead.training.sync_norm import SyncedBatchNorm
 
@@ -264,3 +264,15 @@ def test_the_average_follows_the_weights(tmp_path, batch):
     after = weights(engine)[name]
     torch.testing.assert_close(engine.best_weights()[name], 0.75 * before + 0.25 * after)
     assert torch.equal(weights(engine)[name], after)
+
+
+def test_a_changed_normalisation_is_no_news_of_another_one():
+    """Compiled regions keep statistics for their backward pass, which fails if these were changed in between."""
+    first, second = torch.nn.BatchNorm2d(3), torch.nn.BatchNorm2d(5)
+    statistics = NormStatistics(torch.nn.Sequential(first, second))
+    statistics.keep()
+    before = first.running_var._version
+    second.running_var.fill_(7.0)
+    assert first.running_var._version == before
+    statistics.put_back(torch.tensor(1.0))
+    torch.testing.assert_close(second.running_var, torch.ones(5))
