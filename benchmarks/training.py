@@ -6,7 +6,7 @@ the time. `mfu` is the share of the arithmetic limit: operations of the convolut
 forwards and backwards as PyTorch counts them, over the time and what the GPU's matrix units can do in bfloat16.
 
     python benchmarks/training.py                                    # ResNet34 and RegNetY-032, batch 64, on the GPU
-    python benchmarks/training.py --variants compact --modes eager   # another network, not compiled
+    python benchmarks/training.py --variants compact --modes graphed # another network, replayed as a CUDA graph
     python benchmarks/training.py --quick                            # that of recipe=debug, batch 2, also on a CPU
 """
 
@@ -48,7 +48,7 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, help="write metric name to number, plus the machine")
     parser.add_argument("--variants", default="resnet34,regnety032", help="networks, with commas")
-    parser.add_argument("--modes", default="compiled,eager", help="compiled, eager, with commas")
+    parser.add_argument("--modes", default="compiled,eager", help="compiled, eager, graphed, graphed-compiled")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--steps", type=int, default=30, help="steps to measure")
     parser.add_argument("--group-width", type=int, default=0, help="channels up to which narrow groups are merged")
@@ -96,7 +96,9 @@ class Run:
         if chosen.group_width:
             widen_groups(model, chosen.group_width)
         self.module = LossModule(model, half=device.type == "cuda")
-        if mode == "compiled":
+        if mode.startswith("graphed"):
+            self.module.use_graph()
+        if mode.endswith("compiled"):
             self.module.compile_parts(dynamic=False, **({"mode": chosen.compile_mode} if chosen.compile_mode else {}))
         self.optimiser = Optimiser(model, OptimiserSettings(clip_norm=10.0))
         self.device = device

@@ -31,7 +31,7 @@ _OF_ONE_RUN = frozenset(
     """
     recipe device logdir load_file continue_failed_training resume skip_first skip_last compile
     log_wandb wandb_id wandb_resume wandb_project_name id description prefetch_factor assigned_cpu_cores
-    limit_steps group_width checkpoint_every_steps keep_checkpoints epoch_checkpoints_keep
+    limit_steps group_width cuda_graph checkpoint_every_steps keep_checkpoints epoch_checkpoints_keep
     save_model_checkpoint log_scalars_frequency log_images_frequency validation_root validation_fraction
     validation_samples
     """.split()  # noqa: SIM905  # a table of words
@@ -94,6 +94,8 @@ class TrainingConfig(NetworkConfig):
         sync_batchnorm: Batch normalisations look at all ranks' samples.
         use_zero_redundancy: Share the optimiser's state out over the ranks.
         compile: Compile the network; None for that on GPUs.
+        cuda_graph: Record a step of the network once and replay it, on one GPU: for networks so small that the GPU
+            would wait for the host.
         channel_last: Memory layout of convolutions on GPUs.
         group_width: Channels up to which narrow groups of convolutions are computed together on GPUs; 0 for never.
         bucket_cap_mb: Gradients that ranks exchange at once.
@@ -160,6 +162,7 @@ class TrainingConfig(NetworkConfig):
     sync_batchnorm: bool = False
     use_zero_redundancy: bool = False
     compile: bool | None = None
+    cuda_graph: bool = False
     channel_last: bool = True
     group_width: int = 0
     bucket_cap_mb: int = 256

@@ -89,6 +89,10 @@ class Engine:
         if config.sync_batchnorm and ranks.world > 1:
             synchronise_norms(model)
         self.module = LossModule(model, half=is_gpu and config.use_mixed_precision_training)
+        if config.cuda_graph:
+            if not is_gpu or ranks.world > 1 or config.accumulation_steps > 1:
+                raise TrainingError("cuda_graph=true needs one GPU and accumulation_steps=1")
+            self.module.use_graph()
         if config.compile if config.compile is not None else is_gpu:
             self.module.compile_parts(dynamic=False)
         settings = OptimiserSettings(config.lr, config.weight_decay, config.clip_norm, uses_zero=self._uses_zero)

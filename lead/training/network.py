@@ -17,6 +17,7 @@ from torch.nn import functional
 from lead.models.transfuser.fusion import FusionTransformer, SelfAttention
 from lead.models.transfuser.network import Transfuser
 from lead.models.transfuser.outputs import TransfuserOutput
+from lead.training.graphed import GraphedNetwork
 from lead.training.losses.radar import RadarMatching
 from lead.training.losses.total import (
     compute_losses,
@@ -51,6 +52,12 @@ class LossModule(nn.Module):
         self.is_half = half
         self._dense: Losses = dense_losses
         self._planning: Losses = planning_losses
+        self._uses_graph = False
+        self._graphed: GraphedNetwork | None = None
+
+    def use_graph(self) -> None:
+        """Record the network's passes with the first batch in training, and replay them from then on; GPUs only."""
+        self._uses_graph = True
 
     def compile_parts(self, **options: Any) -> None:
         """Have regions of the network and the losses compiled when they first run; names in the state dict stay.
@@ -86,10 +93,15 @@ class LossModule(nn.Module):
             batch: Inputs and labels.
             is_eager: Even where it is compiled, do not: for a few passes in evaluation mode compiling does not pay.
         """
+        inputs = network_inputs(batch)
+        if self._uses_graph and self.training and not is_eager:
+            if self._graphed is None:
+                self._graphed = GraphedNetwork(self.model, inputs, half=self.is_half)
+            return self._graphed(inputs)
         device = next(self.model.parameters()).device.type
         stance = torch.compiler.set_stance("force_eager" if is_eager else "default")
         with stance, torch.autocast(device, torch.bfloat16, enabled=self.is_half):
-            out: TransfuserOutput = self.model(network_inputs(batch))
+            out: TransfuserOutput = self.model(inputs)
         return out
 
     def losses(

@@ -137,7 +137,7 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO)
     config = tiny_config(folder, *words)
     torch.set_num_threads(1)
-    with joined("cpu") as ranks, listening() as stop:
+    with joined(config.device or "cpu") as ranks, listening() as stop:
         trainer = tiny_trainer(config, ranks, validation=True)
         if config.resume:
             trainer.resume()
