@@ -18,6 +18,8 @@ AGENTS: Mapping[str, str] = MappingProxyType(
         "cruise": "lead.agents.constant:CruiseAgent",
         "expert": "lead.agents.expert:ExpertAgent",
         "expert_recorder": "lead.agents.expert_recorder:RecordingExpertAgent",
+        "follower": "lead.agents.baselines:RouteFollowerAgent",
+        "random": "lead.agents.baselines:RandomAgent",
         "transfuser": "lead.agents.sensor_agent:SensorAgent",
     }
 )
