@@ -70,6 +70,12 @@ def tfv6_compact() -> Values:
         "deconv_channel_num_1": 32,
         "deconv_channel_num_2": 16,
         "collection": "balanced",
+        # Routes begin at a standstill, and a policy must have seen how one drives off.
+        "skip_first": 1,
+        "lr": 8e-4,
+        "use_cosine_annealing_with_restarts": False,
+        # Takes longer than it saves in so short a training; `cuda_graph=true` is the way to feed a GPU.
+        "compile": False,
     }
 
 

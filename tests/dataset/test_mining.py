@@ -14,6 +14,7 @@ from lead.dataset.errors import DatasetError
 from lead.dataset.layout import METAS, frame_path
 from lead.dataset.loading.sampling import EpochPlan
 from lead.dataset.mining import (
+    BALANCED_RULES,
     GENERAL_RULES,
     NAVSIM_RULES,
     SCENARIO_RULES,
@@ -264,3 +265,17 @@ def test_a_held_out_town_is_replaced_by_more_of_the_others(word: str) -> None:
     assert summary(groups) == "all but Town13: 20 samples at rate 1.5, 100.0%\nTown13: 10 samples at rate 0, 0.0%"
     with pytest.raises(DatasetError, match="held out"):
         town_held_out(_index([word]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "group"),
+    [
+        ({"speed": 0.0, "brake": True}, "standing"),
+        ({"speed": 0.0}, "driving off"),
+        ({"speed": 0.9}, "driving off"),
+        ({"speed": 0.9, "brake": True}, "others"),
+        ({"speed": 1.1}, "others"),
+    ],
+)
+def test_a_balanced_training_sees_cars_drive_off(changes: dict[str, Any], group: str) -> None:
+    assert _group(_meta(**changes), [], rules=BALANCED_RULES) == group
