@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import imageio_ffmpeg
+import numpy as np
 import pytest
 
 from lead.cli import demo
@@ -32,16 +33,13 @@ def call(*words: str) -> int:
     return int(left.value.code or 0)
 
 
-def elements(path: Path) -> dict[str, str]:
-    return {match[1]: match[0] for match in re.finditer(r'<route id="([^"]+)".*?</route>', path.read_text(), re.DOTALL)}
-
-
-def test_the_demo_drives_routes_that_no_policy_of_ours_was_trained_on() -> None:
-    held_out = elements(SUITES / "validation.xml")
-    assert elements(demo.DEMO_ROUTES).items() <= held_out.items()
+def test_the_demo_drives_two_short_routes_of_towns_that_no_policy_of_ours_was_trained_on() -> None:
     routes = read_routes(demo.DEMO_ROUTES)
-    assert len(routes) == 2
+    assert len({route.town for route in routes}) == len(routes) == 2
     assert {route.town for route in routes}.isdisjoint(route.town for route in read_routes(SUITES / "train.xml"))
+    lengths_m = [np.linalg.norm(np.diff(route.keypoints, axis=0), axis=1).sum() for route in routes]
+    assert max(lengths_m) < 90.0, "a policy on two CPU cores has to get there in a minute or two"
+    assert all(len(route.scenarios) == 1 for route in routes)
 
 
 def test_what_is_missing_is_said_in_one_sentence(
