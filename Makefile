@@ -57,7 +57,7 @@ test-0915: dev towns  ## client tests with the CARLA 0.9.15 client (needs Python
 	$(MAKE) -s $(VENV_0915)/.stamp PYTHON_FOR_0915="$$python310"; \
 	echo "== client tests with carla 0.9.15"; \
 	LEAD_TEST_SERVER_PYTHON="$(abspath $(PY))" LEAD_TEST_CARLA_VERSION=0.9.15 \
-		$(VENV_0915)/bin/python -m pytest -m "not slow" tests/client
+		$(VENV_0915)/bin/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --max-worker-restart 0 -m "not slow" tests/client
 
 lint: dev  ## ruff, mypy and the import rules between rooms
 	@$(VENV)/bin/ruff check
@@ -104,8 +104,8 @@ $(VENV)/.dev.stamp: pyproject.toml | $(PY)
 	@$(PY) -m pip install -qq --disable-pip-version-check $$($(torch_option)) -e '.[dev,models]'
 	@touch $@ $(VENV)/.core.stamp
 
-$(VENV_0915)/.stamp:
+$(VENV_0915)/.stamp: Makefile
 	@echo "== making $(VENV_0915) with $(PYTHON_FOR_0915)"
 	@"$(PYTHON_FOR_0915)" -m venv --clear $(VENV_0915)
-	@$(VENV_0915)/bin/python -m pip install -qq --disable-pip-version-check carla==0.9.15 numpy pytest pytest-timeout
+	@$(VENV_0915)/bin/python -m pip install -qq --disable-pip-version-check carla==0.9.15 numpy pytest pytest-timeout pytest-xdist
 	@touch $@

@@ -6,10 +6,20 @@ the CARLA 0.9.15 client and little else.
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
+
+# Workers of pytest share the cores already: threads of PyTorch or OpenBLAS that wait for each other only cost time.
+# Set before anything loads these libraries, and for child processes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Bytecode is kept even where the environment says no: hundreds of child processes would compile all of LEAD anew, and
+# pytest would rewrite the assertions of every file in every worker.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_configure() -> None:

@@ -61,9 +61,9 @@ def test_damaged_town_is_found(empty_cache: Path) -> None:
 @pytest.mark.parametrize(
     ("torch_source", "status", "part"),
     [
-        ("raise ImportError('libcudart.so.12 is missing')", "warn", "libcudart"),
+        pytest.param("raise ImportError('libcudart.so.12 is missing')", "warn", "libcudart", marks=pytest.mark.slow),
         ("import os; os.abort()", "warn", "broken"),
-        ("raise SystemExit('no')", "warn", "broken"),
+        pytest.param("raise SystemExit('no')", "warn", "broken", marks=pytest.mark.slow),
         (
             "__version__ = '2.4.0'\nclass cuda:\n    is_available = staticmethod(lambda: False)",
             "warn",

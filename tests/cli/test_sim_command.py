@@ -31,7 +31,7 @@ def refused(*words: str) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_starts_announces_itself_and_stops_on_signal(number: signal.Signals) -> None:
     port = free_port()
     process = subprocess.Popen(

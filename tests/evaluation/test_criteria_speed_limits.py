@@ -30,7 +30,9 @@ def test_town02_differs_from_the_published_table_in_few_points():
     assert sum(abs(counts[limit] - number) for limit, number in {50: 842, 80: 1947, 100: 183}.items()) < 60
 
 
-@pytest.mark.parametrize("name", ["Town06", "Town07", "Town10HD", "Town15"])
+@pytest.mark.parametrize(
+    "name", ["Town07", "Town10HD", *(pytest.param(name, marks=pytest.mark.slow) for name in ("Town06", "Town15"))]
+)
 def test_towns_without_fast_signs_have_50_everywhere(name):
     assert set(speed_limit_table(town(name)[1], use_cache=False).limits_kmh.tolist()) == {50}
 

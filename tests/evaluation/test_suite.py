@@ -15,12 +15,12 @@ from lead.maps.towns import installed_towns
 pytestmark = pytest.mark.skipif(
     "Town01" not in installed_towns(), reason="Town01 is not installed (lead towns install Town01)"
 )
-NAMES = ("one", "two", "three", "four")
+NAMES = ("one", "two", "three")
 
 
 @pytest.fixture
 def routes(tmp_path):
-    """A folder with four files of one straight route each."""
+    """A folder with files of one straight route each."""
     folder = tmp_path / "routes"
     folder.mkdir()
     for number, name in enumerate(NAMES):

@@ -65,6 +65,7 @@ def test_a_worker_steps_out_of_the_site_and_a_driver_that_knows_waits(highway):
     assert not done.events
 
 
+@pytest.mark.slow
 def test_a_driver_that_does_not_look_hits_the_worker(highway):
     session, trigger, places = highway
     config = scenario("ConstructionObstaclePedestrian", trigger, distance=50, direction="left")
@@ -137,6 +138,7 @@ def test_site_on_the_right_is_simply_passed(highway):
     assert not done.events
 
 
+@pytest.mark.slow
 def test_ego_on_the_lane_of_the_site_hits_it(highway):
     session, trigger, places = highway
     config = scenario("ConstructionObstacleRightLane", trigger, distance=50)
@@ -157,6 +159,7 @@ def test_site_on_the_opposite_lane_keeps_everybody_away(street):
     assert not done.events
 
 
+@pytest.mark.slow
 def test_ego_on_the_opposite_lane_hits_the_site(street):
     session, trigger, places = street
     config = scenario("ConstructionObstacleOppositeLane", trigger, distance=50)

@@ -103,6 +103,7 @@ def test_badly_parked_car_on_a_street_sends_an_oncoming_flow(street):
     assert made.record.memory["path_clear"] is False
 
 
+@pytest.mark.slow
 def test_ego_that_does_not_look_hits_the_parked_car(street):
     session, trigger, places = street
     config = scenario("BadParkingObstacle", trigger, vehicle="vehicle.mercedes.sprinter", y=0.5, distance=40)
@@ -192,6 +193,7 @@ def test_road_opens_again_after_the_wait(street):
     assert not done.events
 
 
+@pytest.mark.slow
 def test_ego_that_does_not_wait_hits_the_road_block(street):
     session, trigger, places = street
     wall = {

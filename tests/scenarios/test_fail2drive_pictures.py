@@ -35,7 +35,9 @@ def up_deg(actor):
 # -- ImageOnObject ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("prop", "before_m"), [("busstop", 1.7), ("advertisement", 0.15)])
+@pytest.mark.parametrize(
+    ("prop", "before_m"), [("busstop", 1.7), pytest.param("advertisement", 0.15, marks=pytest.mark.slow)]
+)
 def test_picture_hangs_on_furniture_beside_the_road(road, prop, before_m):
     session, start = road
     trigger = ahead(start, 25.0)
@@ -69,6 +71,7 @@ def test_picture_hangs_on_furniture_beside_the_road(road, prop, before_m):
     assert not done.events, "there is nothing in the way"
 
 
+@pytest.mark.slow
 def test_a_driver_on_the_sidewalk_hits_the_furniture(road):
     session, start = road
     config = scenario("ImageOnObject", ahead(start, 25.0), prop="static.prop.busstop", image="none", distance=40)

@@ -21,7 +21,9 @@ def site(kind):
     return entry.previous(40.0)[0], [entry.previous(60.0)[0], entry, sink_point(entry, 0, 40.0)[0]]
 
 
-@pytest.mark.parametrize(("kind", "direction"), [(PRIORITY, "left"), (RED, "right")])
+@pytest.mark.parametrize(
+    ("kind", "direction"), [(PRIORITY, "left"), pytest.param(RED, "right", marks=pytest.mark.slow)]
+)
 def test_plain_vehicle_crosses_when_the_ego_comes(town, kind, direction):
     trigger, places = site(kind)
     config = scenario(kind, trigger, direction=direction, vehicle="vehicle.ford.crown")
@@ -43,6 +45,7 @@ def test_plain_vehicle_crosses_when_the_ego_comes(town, kind, direction):
     assert EventType.COLLISION_VEHICLE not in done.event_types
 
 
+@pytest.mark.slow
 def test_a_driver_that_does_not_look_hits_it(town):
     trigger, places = site(PRIORITY)
     hit = set()

@@ -92,6 +92,7 @@ def test_three_people_walk_away_on_the_lane_and_stand(road):
     assert not done.events
 
 
+@pytest.mark.slow
 def test_a_driver_that_does_not_look_runs_into_them(road):
     session, start = road
     done = drive(

@@ -106,6 +106,7 @@ def test_site_is_passed_on_the_opposite_lane(street):
     assert done.event_types <= {EventType.OUTSIDE_ROUTE_LANES_INFRACTION}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ConstructionObstacle", "ConstructionObstacleTwoWays"])
 def test_ego_that_does_not_look_hits_the_site(street, kind):
     session, trigger, places = street

@@ -66,6 +66,7 @@ def test_ego_stops_behind_braking_cars_or_is_punished(highway, ego, is_hit):
 # -- loss of control -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_debris_throws_the_ego_about_and_a_good_one_recovers(highway):
     session, trigger, places = highway
     calm = drive(session, places, [scenario("HardBreakRoute", trigger)], ego=blind(10.0))
@@ -187,6 +188,7 @@ def test_ego_that_makes_room_is_passed(highway):
     assert not done.events
 
 
+@pytest.mark.slow
 def test_ego_that_stays_in_the_lane_is_punished(highway):
     session, trigger, places = highway
     config = scenario("YieldToEmergencyVehicle", trigger, distance=100)

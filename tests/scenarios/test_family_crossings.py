@@ -77,7 +77,14 @@ def test_a_walker_steps_out_from_behind_a_prop_and_a_driver_that_looks_waits(roa
     assert driven_m(result, way.last + 1, ended) == pytest.approx(40.0, abs=1.0)
 
 
-@pytest.mark.parametrize("blocker", ["static.prop.vendingmachine", "static.prop.foodcart", "static.prop.busstoplb"])
+@pytest.mark.parametrize(
+    "blocker",
+    [
+        "static.prop.vendingmachine",
+        pytest.param("static.prop.foodcart", marks=pytest.mark.slow),
+        pytest.param("static.prop.busstoplb", marks=pytest.mark.slow),
+    ],
+)
 def test_a_blind_driver_hits_the_walker(road, blocker):
     """The boxes of the last two reach over the walker's place."""
     config = scenario("DynamicObjectCrossing", ahead(road[1], 25.0), distance=40, blocker_model=blocker)
@@ -240,6 +247,7 @@ def test_a_walker_steps_out_from_behind_a_parked_car(road):
     assert driven_m(result, way.last + 1, result.phases[name].ended) == pytest.approx(40.0, abs=1.0)
 
 
+@pytest.mark.slow
 def test_a_blind_driver_hits_the_walker_behind_the_parked_car(road):
     result = on_road(road, scenario("ParkingCrossingPedestrian", ahead(road[1], 25.0), distance=40), blind(8.0))
     assert result.event_types == {EventType.COLLISION_PEDESTRIAN}

@@ -52,7 +52,7 @@ def arrival(ego, place):
 # -- out of a row ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("direction", "sign"), [("right", 1.0), ("left", -1.0)])
+@pytest.mark.parametrize(("direction", "sign"), [("right", 1.0), pytest.param("left", -1.0, marks=pytest.mark.slow)])
 def test_car_pulls_out_of_the_row_in_time_for_an_ego_that_brakes(town, motorway, direction, sign):
     trigger, places = motorway
     config = scenario("StaticCutIn", trigger, distance=DISTANCE_M, direction=direction)
@@ -106,6 +106,7 @@ def test_car_pulls_out_of_the_row_in_time_for_an_ego_that_brakes(town, motorway,
     assert EventType.COLLISION_VEHICLE not in done.event_types
 
 
+@pytest.mark.slow
 def test_ego_that_does_not_brake_hits_the_car_from_the_row(town, motorway):
     trigger, places = motorway
     config = scenario("StaticCutIn", trigger, distance=DISTANCE_M)
@@ -114,6 +115,7 @@ def test_ego_that_does_not_brake_hits_the_car_from_the_row(town, motorway):
     assert done.phases[config.name].ended is not None
 
 
+@pytest.mark.slow
 def test_stuck_car_is_removed_after_half_a_minute(town, motorway):
     trigger, _ = motorway
     with make_stage(town(TOWN), lane(map_only(TOWN), 370.0, 48.8)) as bench:

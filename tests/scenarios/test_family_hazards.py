@@ -129,7 +129,7 @@ def test_bicycles_are_passed_on_the_opposite_lane(street):
     assert EventType.COLLISION_VEHICLE not in done.event_types
 
 
-@pytest.mark.parametrize("kind", ["HazardAtSideLane", "HazardAtSideLaneTwoWays"])
+@pytest.mark.parametrize("kind", ["HazardAtSideLane", pytest.param("HazardAtSideLaneTwoWays", marks=pytest.mark.slow)])
 def test_ego_that_does_not_look_hits_a_bicycle(street, kind):
     session, trigger, places = street
     config = scenario(kind, trigger, distance=40, bicycle_speed=6)

@@ -239,7 +239,12 @@ def check_lights(result, session, config, phases):
     assert {tick.lights[number] for tick in red + green for number in rest} <= {"Red"}
 
 
-@pytest.mark.parametrize("kind", PLACES)
+DRIVEN_FAST = {"SignalizedJunctionLeftTurn", "NonSignalizedJunctionRightTurn"}
+
+
+@pytest.mark.parametrize(
+    "kind", [kind if kind in DRIVEN_FAST else pytest.param(kind, marks=pytest.mark.slow) for kind in PLACES]
+)
 def test_ego_that_does_not_wait_is_punished(town, kind):
     session = town(town_of(kind))
     start, trigger, end = place(session.map, kind)

@@ -131,6 +131,7 @@ def _is_left(place, waypoint):
     return place.sink.transform.location.x - waypoint.transform.location.x > 2.2
 
 
+@pytest.mark.slow
 def test_ramps_keep_room_behind_the_junction_once_it_is_passed(town):
     place, result = driven(town, "EnterActorFlowV2")
     before, later = result.posted(HandleJunctionScenario)
@@ -273,7 +274,10 @@ def flows_of(tree):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("speed_mps", "interval_m"), [(8.0, (10.0, 25.0)), (22.0, (65.0, 120.0))])
+@pytest.mark.parametrize(
+    ("speed_mps", "interval_m"),
+    [(8.0, (10.0, 25.0)), pytest.param(22.0, (65.0, 120.0), marks=pytest.mark.slow)],
+)
 def test_parameters_at_both_ends_of_their_range(town, kind, speed_mps, interval_m):
     session = town(TOWNS[kind])
     place = site(kind, session.map)

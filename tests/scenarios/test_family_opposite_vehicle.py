@@ -49,8 +49,15 @@ def distance(motion, place):
     return float(np.linalg.norm(np.subtract(motion.xyz, (place.x, place.y, place.z))))
 
 
-@pytest.mark.parametrize("direction", ["left", "right"])
-@pytest.mark.parametrize("kind", [PRIORITY, RED])
+@pytest.mark.parametrize(
+    ("kind", "direction"),
+    [
+        (PRIORITY, "left"),
+        pytest.param(RED, "right", marks=pytest.mark.slow),
+        pytest.param(PRIORITY, "right", marks=pytest.mark.slow),
+        pytest.param(RED, "left", marks=pytest.mark.slow),
+    ],
+)
 def test_vehicle_crosses_when_the_ego_comes(town, kind, direction):
     place = site(kind)
     config = scenario(kind, place.trigger, direction=direction)
@@ -120,6 +127,7 @@ def test_lights_are_held_while_the_vehicle_runs_its_red_one(town):
     assert EventType.TRAFFIC_LIGHT_INFRACTION not in done.event_types
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [PRIORITY, RED])
 def test_ego_that_does_not_look_is_hit(town, kind):
     place = site(kind)

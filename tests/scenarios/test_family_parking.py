@@ -85,6 +85,7 @@ def test_a_parked_car_cuts_in_and_a_driver_that_looks_brakes(road):
     assert result.phases[name].ended == last_tick
 
 
+@pytest.mark.slow
 def test_a_blind_driver_hits_the_car_that_cuts_in(road):
     result = cut_in(road, blind(8.0))
     assert result.event_types == {EventType.COLLISION_VEHICLE}
@@ -196,6 +197,7 @@ def test_a_driver_that_does_not_look_hits_the_car_beside_it(road):
     assert EventType.COLLISION_VEHICLE in result.event_types
 
 
+@pytest.mark.slow
 def test_a_driver_that_goes_straight_on_hits_the_car_in_front(road):
     result = leave(road, lambda: Straight(4.0), until=lambda so_far: so_far.time_s > 5.0)
     (hit,) = [event for event in result.events if event.type is EventType.COLLISION_VEHICLE]

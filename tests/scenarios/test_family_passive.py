@@ -109,7 +109,7 @@ def test_passive_ends_with_an_event_when_the_ego_does_not_go_on(town, monkeypatc
     "kind",
     [
         "VanillaNonSignalizedTurn",
-        "VanillaNonSignalizedTurnEncounterStopsign",
+        pytest.param("VanillaNonSignalizedTurnEncounterStopsign", marks=pytest.mark.slow),
         pytest.param("VanillaNonSignalizedTurnEncounterStopsignLong", marks=pytest.mark.slow),
     ],
 )
@@ -164,6 +164,7 @@ def test_red_light_turns_green_after_5_s(town, suffix):
     assert driven_m(result, left, phases.ended) == pytest.approx(10.0, abs=1.0)
 
 
+@pytest.mark.slow
 def test_who_runs_the_red_light_is_punished(town):
     session = town("Town03")
     start, trigger, end = places(session.map, LIGHTS, -1)
@@ -318,6 +319,7 @@ def test_blocked_intersection_lets_the_ego_through_after_10_s(town):
     assert result.completed_percent == 100.0
 
 
+@pytest.mark.slow
 def test_who_does_not_stop_for_the_blocker_hits_it(town):
     session = town("Town03")
     start, trigger, end = places(session.map, PLAIN, -1)

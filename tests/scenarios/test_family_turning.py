@@ -79,6 +79,7 @@ def test_a_bicycle_crosses_after_the_turn_and_a_driver_that_looks_waits(turn):
     assert driven_m(result, way.last + 1, result.phases[name].ended) == pytest.approx(40.0, abs=1.0)
 
 
+@pytest.mark.slow
 def test_a_blind_driver_hits_the_bicycle(turn):
     result = turning(turn, "VehicleTurningRoute", blind(8.0))
     assert EventType.COLLISION_VEHICLE in result.event_types
@@ -144,6 +145,7 @@ def test_a_walker_crosses_right_after_the_turn(turn):
     assert driven_m(result, way.last + 1, result.phases[name].ended) == pytest.approx(40.0, abs=1.0)
 
 
+@pytest.mark.slow
 def test_a_blind_driver_hits_the_walker(turn):
     result = turning(turn, "VehicleTurningRoutePedestrian", blind(8.0))
     assert EventType.COLLISION_PEDESTRIAN in result.event_types

@@ -5,7 +5,7 @@ A browser test takes ``page`` and one of ``driven_dashboard`` and ``public_dashb
     @pytest.mark.parametrize("viewport", VIEWPORTS)
     @pytest.mark.parametrize("colour_scheme", ["light", "dark"])
     def test_routes_are_listed(page, driven_dashboard):
-        open_page(page, driven_dashboard.link(dir="evaluation/careful/bench2drive_0"))
+        open_page(page, driven_dashboard.link(dir="evaluation/careless/bench2drive_0"))
 
 It fails if the page has errors, failed requests or requests to other machines; ``page_watch.allow("404")`` expects one.
 """
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browser_support import Dashboard, NoBrowserError, PageWatch, chromium
-from driven_results import DrivenResults, drive_everything, shared
+from driven_results import DrivenResults, drive_careful, drive_careless, shared
 from public_results import PublicTree, write_public_tree
 
 from lead.maps.towns import installed_towns
@@ -53,12 +53,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def driven_results(tmp_path_factory: pytest.TempPathFactory) -> DrivenResults:
-    """Results of real drives; driven once for all workers of pytest."""
+    """Results of a careless evaluation; driven once for all workers of pytest."""
     if TOWN not in installed_towns():
         pytest.skip(f"{TOWN} is not installed (lead towns install {TOWN})")
+    return DrivenResults.below(shared(_common(tmp_path_factory) / "driven", drive_careless))
+
+
+@pytest.fixture(scope="session")
+def compared_results(driven_results: DrivenResults, tmp_path_factory: pytest.TempPathFactory) -> DrivenResults:
+    """The same results, and those of a careful evaluation beside them."""
+    folder = _common(tmp_path_factory) / "compared"
+    return DrivenResults.below(shared(folder, lambda root: drive_careful(root, driven_results)))
+
+
+def _common(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder that all workers of pytest share."""
     base = tmp_path_factory.getbasetemp()
-    common = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    return DrivenResults.below(shared(common / "driven", drive_everything))
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture
@@ -91,6 +102,15 @@ def start_dashboard(tmp_path: Path) -> Iterator[StartDashboard]:
 def driven_dashboard(driven_results: DrivenResults, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """The dashboard of :func:`driven_results`."""
     with Dashboard(driven_results.root, tmp_path_factory.mktemp("driven-webapp") / "webapp.log") as dashboard:
+        yield dashboard
+
+
+@pytest.fixture(scope="session")
+def compared_dashboard(
+    compared_results: DrivenResults, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Dashboard]:
+    """The dashboard of :func:`compared_results`."""
+    with Dashboard(compared_results.root, tmp_path_factory.mktemp("compared-webapp") / "webapp.log") as dashboard:
         yield dashboard
 
 

@@ -1,6 +1,6 @@
-"""Results that the real ``lead benchmark`` and ``lead drive`` produced, once per test run.
+"""Results that the real ``lead benchmark`` produced, once per test run.
 
-Two evaluations of the same two routes, a careful one and a careless one, and a single drive. What the careless agent
+Evaluations of the same two routes, a careless one and, for tests that compare, a careful one. What the careless agent
 does wrong, and how it shows what it plans, is said in ``agents/careless_agent.py``.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -16,13 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lead.simulator.launch import free_port
-
 HERE = Path(__file__).resolve().parent
 AGENT = HERE / "agents" / "careless_agent.py"
 ROUTES = HERE / "routes"
 LIMIT_S = 240.0
-FRAME_FREQUENCY = {"careful": 2, "careless": 10}
+FRAME_FREQUENCY = {"careful": 2, "careless": 20}
 """Ticks per frame. A frame of the demo costs a second of processor time, so the careless drives have few."""
 MISTAKES = {"straight": {"CollisionTest", "OutsideRouteLanesTest"}, "turn": {"RunningRedLightTest"}}
 """Criteria that the careless agent fails, by route."""
@@ -35,26 +34,19 @@ class DrivenResults:
 
     Attributes:
         root: Folder to show.
-        careful: Evaluation without mistakes; both routes have a debug video, every second tick.
-        careless: Evaluation with the mistakes; both routes have debug, demo and grid videos, every tenth tick.
-        single: ``lead drive`` of one route, whose artefacts lie in the evaluation's folder itself: a top-down video.
+        careful: Evaluation without mistakes; both routes have a debug video, every second tick. Not in every tree.
+        careless: Evaluation with the mistakes; both routes have debug, demo and grid videos, every twentieth tick.
     """
 
     root: Path
     careful: Path
     careless: Path
-    single: Path
 
     @classmethod
     def below(cls, root: Path) -> DrivenResults:
         """Name the folders of a tree."""
         evaluations = root / "evaluation"
-        return cls(
-            root,
-            evaluations / "careful" / "bench2drive_0",
-            evaluations / "careless" / "bench2drive_0",
-            root / "local_evaluation" / "straight",
-        )
+        return cls(root, evaluations / "careful" / "bench2drive_0", evaluations / "careless" / "bench2drive_0")
 
     def relative(self, folder: Path) -> str:
         """Return what requests call a folder."""
@@ -70,22 +62,21 @@ class DrivenResults:
         return [row for row in content["infractions"] if row["infraction"] not in UNCOUNTED]
 
 
-def drive_everything(root: Path) -> DrivenResults:
-    """Drive; takes some 40 s on two quiet cores."""
+def drive_careless(root: Path) -> DrivenResults:
+    """Drive the careless evaluation; takes some 20 s on two quiet cores."""
     results = DrivenResults.below(root)
-    # The careless drives are the long ones; the others fit beside them.
-    careless = _benchmark(results.careless, "careless", "debug", "demo", "grid")
-    try:
-        _finish(_benchmark(results.careful, "careful", "debug"), _output_of(results.careful))
-        _finish(_drive(results.single), _output_of(results.single))
-        _finish(careless, _output_of(results.careless))
-    finally:
-        if careless.poll() is None:
-            careless.terminate()
-            careless.wait()
+    _benchmark(results.careless, "careless", "debug", "demo", "grid")
     for route, expected in MISTAKES.items():
         made = {row["infraction"] for row in results.mistakes(route)}
         assert made == expected, f"the careless agent was to fail {sorted(expected)} on {route}, not {sorted(made)}"
+    return results
+
+
+def drive_careful(root: Path, beside: DrivenResults) -> DrivenResults:
+    """Copy the careless evaluation and drive the careful one beside it."""
+    results = DrivenResults.below(root)
+    shutil.copytree(beside.careless, results.careless)
+    _benchmark(results.careful, "careful", "debug")
     return results
 
 
@@ -109,37 +100,18 @@ def shared(folder: Path, make: Callable[[Path], object]) -> Path:
     return folder
 
 
-def _benchmark(folder: Path, manner: str, *videos: str) -> subprocess.Popen[str]:
+def _benchmark(folder: Path, manner: str, *videos: str) -> None:
     words = ["benchmark", "bench2drive", "--routes", str(ROUTES), "--agent", str(AGENT), "--agent-config", manner]
     words += [f"produce_{kind}_video=true" for kind in videos]
-    return _start(folder, [*words, f"produce_frame_frequency={FRAME_FREQUENCY[manner]}"])
-
-
-def _drive(folder: Path) -> subprocess.Popen[str]:
-    ports = ["--port", str(free_port(3)), "--traffic-manager-port", str(free_port(1))]
-    return _start(folder, ["drive", "--routes", str(ROUTES / "straight.xml"), "--bench2drive", *ports])
-
-
-def _start(folder: Path, words: list[str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "lead", *words, "--traffic", "0", "--no-scenarios", "--simulator", "embedded"]
-    command += ["--output-dir", str(folder)]
-    # Into a file: nobody empties a pipe of a process that runs beside others.
-    folder.mkdir(parents=True)
-    with _output_of(folder).open("w") as output:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, text=True)
-
-
-def _output_of(folder: Path) -> Path:
-    """File for what the command says; beside its output folder, and gone once all is well."""
-    return folder.with_name(f"{folder.name}.txt")
-
-
-def _finish(process: subprocess.Popen[str], output: Path) -> None:
-    try:
-        code = process.wait(LIMIT_S)
-    except subprocess.TimeoutExpired:
-        process.terminate()
-        process.wait()
-        raise
-    assert code == 0, f"a drive ended with {code}: {output.read_text()[-2000:]}"
-    output.unlink()
+    words += [f"produce_frame_frequency={FRAME_FREQUENCY[manner]}"]
+    words += ["--traffic", "0", "--no-scenarios", "--simulator", "embedded", "--output-dir", str(folder)]
+    done = subprocess.run(
+        [sys.executable, "-m", "lead", *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, f"the {manner} drives ended with {done.returncode}: {done.stdout[-2000:]}"

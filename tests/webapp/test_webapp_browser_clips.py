@@ -83,6 +83,7 @@ def test_clips_are_downloaded_with_exactly_their_frames_and_listed(opened, own_t
     assert again.name in clip_files(opened)
 
 
+@pytest.mark.slow
 def test_marks_that_make_no_clip_are_refused(opened, own_tree):
     for start, end, is_wrong in (("", "", False), ("0:05", "", False), ("0:05", "0:04", False), ("soon", "0:04", True)):
         opened.locator("#clip-from").fill(start)
@@ -101,6 +102,7 @@ def test_marks_that_make_no_clip_are_refused(opened, own_tree):
     assert opened.locator("#clip-from").input_value() == ""
 
 
+@pytest.mark.slow
 def test_a_clip_that_cannot_be_cut_says_why(opened, own_tree, page_watch):
     page_watch.allow("404|400|403")
     (own_tree / ROUTE / "1711_debug.mp4").unlink()
@@ -137,6 +139,7 @@ def test_clips_can_be_cancelled_and_leave_nothing(page, own_tree, start_dashboar
     assert len(numbers_in(downloaded(page, page.locator("#cut").click, tmp_path))) == 20
 
 
+@pytest.mark.slow
 def test_read_only_shows_clips_and_cuts_none(page, own_tree, start_dashboard):
     clips = own_tree / ROUTE / "clips"
     clips.mkdir()

@@ -130,4 +130,4 @@ def test_driven_mistakes_lie_on_the_frames_that_show_them(page, driven_dashboard
     ] == wanted
     for step, _ in wanted:
         time, *_ = jump(page, f"{item(step)} .jump")
-        assert int(time * 2) == (step - 1) // 10  # two frames a second, ten steps a frame
+        assert int(time) == (step - 1) // 20  # one frame a second, twenty steps a frame

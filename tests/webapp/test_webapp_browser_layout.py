@@ -81,13 +81,13 @@ def check(page):
         pytest.param((1920, 1080), "light", id="1920-light", marks=pytest.mark.slow),
     ],
 )
-def test_everything_fits_and_can_be_read(page, driven_dashboard, driven_results, viewport):
-    folder = driven_results.relative(driven_results.careless)
-    open_page(page, driven_dashboard.url)
+def test_everything_fits_and_can_be_read(page, compared_dashboard, compared_results, viewport):
+    folder = compared_results.relative(compared_results.careless)
+    open_page(page, compared_dashboard.url)
     check(page)
     open_route(
         page,
-        driven_dashboard,
+        compared_dashboard,
         dir=folder,
         route="straight",
         infraction=55,
@@ -109,7 +109,7 @@ def test_everything_fits_and_can_be_read(page, driven_dashboard, driven_results,
     check(page)
     page.locator("#tab-compare").click()
     wait_for(page, "document.querySelectorAll('#other option').length > 1")
-    page.locator("#other").select_option(driven_results.relative(driven_results.careful))
+    page.locator("#other").select_option(compared_results.relative(compared_results.careful))
     wait_for(page, "document.querySelector('#comparison table')")
     check(page)
 

@@ -104,6 +104,7 @@ def test_every_row_is_there_once_and_in_order(opened):
     assert in_sight(opened)[-1] == str(by_score[-1])
 
 
+@pytest.mark.slow
 def test_arrows_and_tab_walk_through_all_rows(opened):
     keys = opened.keyboard
     opened.locator("#filter-text").focus()
@@ -123,6 +124,7 @@ def test_arrows_and_tab_walk_through_all_rows(opened):
     assert focused(opened) == "filter-text"
 
 
+@pytest.mark.slow
 def test_the_focus_survives_scrolling_away(opened):
     opened.locator("[data-route='4']").focus()
     opened.evaluate(f"() => {{ {LIST}.scrollTop = 8000; }}")

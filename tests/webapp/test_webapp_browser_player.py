@@ -127,10 +127,10 @@ def test_other_kinds_of_video_show_the_same_step(page, public_dashboard, first, 
     open_route(page, driven_dashboard, dir=driven_results.relative(driven_results.careless), route="straight")
     assert texts(page, "#video-choice button") == ["debug", "demo", "grid"]
     enter(page, "step", "61")
-    wait_for_place(page, 6, 61)
+    wait_for_place(page, 3, 61)
     page.locator("#video-choice [data-value='grid']").click()
     wait_for(page, f"{VIDEO}.src.includes('/video/grid') && {VIDEO}.readyState >= 2")
-    wait_for_place(page, 6, 61)
+    wait_for_place(page, 3, 61)
 
 
 def test_play_pause_and_the_end(page, public_dashboard, first):

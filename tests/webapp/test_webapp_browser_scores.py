@@ -82,11 +82,11 @@ def test_results_that_do_not_say_their_benchmark_get_one(page, public_dashboard,
     assert page.locator("#benchmark").input_value() == "leaderboard-2.0"
 
 
-def test_comparison_shows_differences_and_opens_both_sides(page, driven_dashboard, driven_results):
+def test_comparison_shows_differences_and_opens_both_sides(page, compared_dashboard, compared_results):
     careless, careful = (
-        driven_results.relative(folder) for folder in (driven_results.careless, driven_results.careful)
+        compared_results.relative(folder) for folder in (compared_results.careless, compared_results.careful)
     )
-    open_page(page, driven_dashboard.link(dir=careless, view="compare"))
+    open_page(page, compared_dashboard.link(dir=careless, view="compare"))
     choices = page.locator("#other option").all_inner_texts()
     assert careless.replace("/", " / ") not in choices
     page.locator("#other").select_option(careful)
@@ -95,7 +95,7 @@ def test_comparison_shows_differences_and_opens_both_sides(page, driven_dashboar
     assert texts(page, "#comparison .tile") == ["2 routes in both", "2 better in B", "0 worse in B"]
     measures = {row[0]: row[1:] for row in table(page, "Measures")[1:]}
     straight, turn = (
-        json.loads((driven_results.careless / "eval" / f"{name}.json").read_text()) for name in ("straight", "turn")
+        json.loads((compared_results.careless / "eval" / f"{name}.json").read_text()) for name in ("straight", "turn")
     )
     scores = [each["_checkpoint"]["records"][0]["scores"]["score_composed"] for each in (straight, turn)]
     mean = sum(scores) / 2

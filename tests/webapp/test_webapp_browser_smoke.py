@@ -10,8 +10,15 @@ def titles(page):
     return [text.split("\n")[0] for text in page.locator("#routes .route .name").all_inner_texts()]
 
 
-@pytest.mark.parametrize("viewport", VIEWPORTS)
-@pytest.mark.parametrize("colour_scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("viewport", "colour_scheme"),
+    [
+        (VIEWPORTS[0], "light"),
+        (VIEWPORTS[1], "dark"),
+        pytest.param(VIEWPORTS[0], "dark", marks=pytest.mark.slow),
+        pytest.param(VIEWPORTS[1], "light", marks=pytest.mark.slow),
+    ],
+)
 def test_driven_routes_are_listed(page, driven_dashboard, driven_results):
     open_page(page, driven_dashboard.link(dir=driven_results.relative(driven_results.careless)))
     assert titles(page) == ["straight", "turn"]

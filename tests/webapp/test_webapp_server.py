@@ -70,8 +70,15 @@ def failing(*words: str, cwd: Path | None = None, start: str = "command") -> sub
     return subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False, cwd=cwd)
 
 
-@pytest.mark.parametrize("start", COMMANDS)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("start", "number"),
+    [
+        ("command", signal.SIGINT),
+        ("script", signal.SIGTERM),
+        pytest.param("command", signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param("script", signal.SIGINT, marks=pytest.mark.slow),
+    ],
+)
 def test_serves_and_ends_cleanly(root: Path, start: str, number: signal.Signals) -> None:
     with running(str(root), start=start) as (process, port):
         status, headers, body = get(port, "/api/info")
@@ -111,7 +118,7 @@ def test_a_stalled_download_does_not_keep_the_server(root: Path) -> None:
         assert process.stderr is not None and process.stderr.read() == ""
 
 
-@pytest.mark.parametrize("host", ["localhost", "::1"])
+@pytest.mark.parametrize("host", [pytest.param("localhost", marks=pytest.mark.slow), "::1"])
 def test_other_loopback_addresses(root: Path, host: str) -> None:
     try:
         address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
@@ -161,7 +168,9 @@ def test_taken_port_is_explained(root: Path) -> None:
     assert advised != port
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "not an address"])
+@pytest.mark.parametrize(
+    "host", ["192.0.2.1", "no.such.host.invalid", pytest.param("not an address", marks=pytest.mark.slow)]
+)
 def test_foreign_address_is_explained(root: Path, host: str) -> None:
     done = failing(str(root), "--port", "0", "--host", host)
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "not an address of this machine" in done.stderr
@@ -188,7 +197,13 @@ def test_help(start: str) -> None:
         assert option in done.stdout
 
 
-@pytest.mark.parametrize("words", [["--port", "99999"], ["--port", "x"], ["--debug"], ["a", "b"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--port", "99999"],
+        *(pytest.param(words, marks=pytest.mark.slow) for words in (["--port", "x"], ["--debug"], ["a", "b"])),
+    ],
+)
 def test_wrong_usage(words: list[str]) -> None:
     assert failing(*words).returncode == 2
 

@@ -18,7 +18,7 @@ from lead.simulator.scenery.materials import Label
 from lead.simulator.scenery.roads import SIDEWALK_RISE_M, is_outermost
 from lead.simulator.scenery.strips import TILE_M
 
-TOWNS = ("Town01", "Town03", "Town04")
+TOWNS = ("Town01", "Town03", pytest.param("Town04", marks=pytest.mark.slow))
 PAVED = (LaneType.DRIVING, LaneType.SHOULDER, LaneType.PARKING, LaneType.BIKING)
 ON_ROAD = (Label.ROADS, Label.ROAD_LINES)
 PROBE_M = 1.5

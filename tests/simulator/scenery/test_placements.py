@@ -22,7 +22,10 @@ FURNITURE = (Thing.BENCH, Thing.BIN, Thing.PLANTER, Thing.SHELTER)
 EDGES = (Thing.HEDGE, Thing.FENCE)
 
 
-@pytest.fixture(scope="module", params=["Town01", "Town03", "Town04", "Town07"])
+SLOW_TOWNS = [pytest.param(name, marks=pytest.mark.slow) for name in ("Town03", "Town04")]
+
+
+@pytest.fixture(scope="module", params=["Town01", *SLOW_TOWNS, "Town07"])
 def around(request: pytest.FixtureRequest, surroundings: Callable) -> Surroundings:
     return surroundings(request.param)
 

@@ -35,7 +35,7 @@ from lead.simulator.scenery.strips import TILE_M
 SIGNAL_CHANNELS = (LampChannel.SIGNAL_RED, LampChannel.SIGNAL_YELLOW, LampChannel.SIGNAL_GREEN)
 
 
-@pytest.fixture(scope="module", params=["Town01", "Town04", "Town10HD"])
+@pytest.fixture(scope="module", params=["Town01", "Town04", pytest.param("Town10HD", marks=pytest.mark.slow)])
 def around(request: pytest.FixtureRequest, surroundings: Callable) -> Surroundings:
     return surroundings(request.param)
 

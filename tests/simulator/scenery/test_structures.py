@@ -17,7 +17,7 @@ from lead.simulator.scenery.strips import TILE_M
 from lead.simulator.scenery.structures import Structures
 from lead.simulator.scenery.vegetation import SHAPES, plant
 
-TOWNS = ("Town01", "Town04", "Town10HD")
+TOWNS = ("Town01", pytest.param("Town04", marks=pytest.mark.slow), "Town10HD")
 MARGIN_M = 1.7
 """How far roofs' machines, canopies, awnings and eaves may leave an object's box."""
 

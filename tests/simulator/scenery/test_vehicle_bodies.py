@@ -19,7 +19,11 @@ BLUEPRINTS = {
     if blueprint.physics is not None and blueprint.physics.number_of_wheels == 4
 }
 LABELS = {"truck": Label.TRUCK, "bus": Label.BUS}
-each_blueprint = pytest.mark.parametrize("name", BLUEPRINTS)
+# Every third one for the fast suite.
+each_blueprint = pytest.mark.parametrize(
+    "name",
+    [name if not i % 3 else pytest.param(name, marks=pytest.mark.slow) for i, name in enumerate(BLUEPRINTS)],
+)
 
 
 def actor_of(blueprint: Blueprint, open_doors: int = 0) -> Actor:

@@ -19,7 +19,7 @@ PHASES = 12
 ADULT, CHILD, SMALL_CHILD = (0.1877, 0.1877, 0.93), (0.1877, 0.1877, 0.65), (0.25, 0.25, 0.55)
 PEOPLE = (
     ("walker.pedestrian.0001", ADULT),
-    ("walker.pedestrian.0002", ADULT),
+    pytest.param("walker.pedestrian.0002", ADULT, marks=pytest.mark.slow),
     ("walker.pedestrian.0012", CHILD),
     ("walker.pedestrian.0009", SMALL_CHILD),
 )
