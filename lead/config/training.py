@@ -94,8 +94,8 @@ class TrainingConfig(NetworkConfig):
         sync_batchnorm: Batch normalisations look at all ranks' samples.
         use_zero_redundancy: Share the optimiser's state out over the ranks.
         compile: Compile the network; None for that on GPUs.
-        cuda_graph: Record a step of the network once and replay it, on one GPU: for networks so small that the GPU
-            would wait for the host.
+        cuda_graph: Record a step of the network once and replay it: for networks so small that the GPU would wait
+            for the host.
         channel_last: Memory layout of convolutions on GPUs.
         group_width: Channels up to which narrow groups of convolutions are computed together on GPUs; 0 for never.
         bucket_cap_mb: Gradients that ranks exchange at once.

@@ -7,7 +7,7 @@ and by gloo between CPUs. Short messages between the hosts always travel by gloo
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch import Tensor, nn
 
 from lead.training.errors import TrainingError
 
@@ -62,6 +63,29 @@ class Ranks:
         total = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(total, group=self.messages)
         return list(total.tolist())
+
+    def align(self, module: nn.Module) -> None:
+        """Give all ranks the first one's parameters and buffers."""
+        if self.world > 1:
+            for tensor in (*module.parameters(), *module.buffers()):
+                dist.broadcast(tensor.detach(), 0)
+
+    def average_gradients(self, parameters: Sequence[Tensor]) -> None:
+        """Replace gradients by their mean over all ranks, in one exchange after the backward pass.
+
+        For networks whose backward pass is replayed: nothing can be exchanged while it runs.
+
+        Args:
+            parameters: The same on all ranks, with gradients for the same ones.
+        """
+        if self.world == 1:
+            return
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        parts = torch.split(flat / self.world, [gradient.numel() for gradient in gradients])  # type: ignore[no-untyped-call]
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
 
     def gather(self, value: Any) -> list[Any]:
         """Return every rank's value, on every rank."""

@@ -90,16 +90,19 @@ class Engine:
             synchronise_norms(model)
         self.module = LossModule(model, half=is_gpu and config.use_mixed_precision_training)
         if config.cuda_graph:
-            if not is_gpu or ranks.world > 1 or config.accumulation_steps > 1:
-                raise TrainingError("cuda_graph=true needs one GPU and accumulation_steps=1")
+            if not is_gpu or config.accumulation_steps > 1:
+                raise TrainingError("cuda_graph=true needs a GPU and accumulation_steps=1")
+            if config.sync_batchnorm and ranks.world > 1:
+                raise TrainingError("cuda_graph=true cannot replay what sync_batchnorm=true exchanges between ranks")
             self.module.use_graph()
+            ranks.align(self.module)
         if config.compile if config.compile is not None else is_gpu:
             self.module.compile_parts(dynamic=False)
         settings = OptimiserSettings(config.lr, config.weight_decay, config.clip_norm, uses_zero=self._uses_zero)
         self.optimiser = Optimiser(model, settings)
         self.average = Average(self.optimiser.parameters, config.ema_decay) if config.ema_decay else None
         self._callable: nn.Module = self.module
-        if ranks.world > 1:
+        if ranks.world > 1 and not config.cuda_graph:
             buffers: dict[str, Any] = {_BUFFERS: False}
             self._callable = nn.parallel.DistributedDataParallel(
                 self.module,
@@ -130,6 +133,8 @@ class Engine:
                 total, losses, out = self._callable(part)
                 (total / len(parts)).backward()
             sums.append(total.detach())
+        if self._config.cuda_graph:
+            self._ranks.average_gradients(self.optimiser.parameters)
         outcome = self.optimiser.step(learning_rate)
         if self.average is not None:
             self.average.update()
