@@ -83,7 +83,7 @@ class Ranks:
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
-        parts = torch.split(flat / self.world, [gradient.numel() for gradient in gradients])  # type: ignore[no-untyped-call]
+        parts = torch.split(flat / self.world, [gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
