@@ -79,6 +79,8 @@ class TrainingConfig(NetworkConfig):
         prefetch_factor: Batches that each loading process makes ahead.
         used_cameras: One flag per camera of the rig; None for all.
         dropout: Rate of all dropouts.
+        target_point_gain: Factor on the random weights that a new planner's encoder of target points begins with; 1 as
+            published. Scaled to 200 m, near target points are faint beside the other tokens.
         pretrained_encoder: Start the image encoder from ImageNet; not where ``load_file`` is given.
         freeze_backbone: Leave the backbone as it is.
         legacy: Public quirks to train with, by the names of :class:`lead.config.legacy.Legacy`; the rest is corrected.
@@ -147,6 +149,7 @@ class TrainingConfig(NetworkConfig):
     prefetch_factor: int = 2
     used_cameras: list[bool] | None = None
     dropout: float = 0.1
+    target_point_gain: float = 1.0
     pretrained_encoder: bool = True
     freeze_backbone: bool = False
     legacy: dict[str, Any] = field(default_factory=dict)
@@ -289,8 +292,9 @@ class TrainingConfig(NetworkConfig):
         for name in shares.split():
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be from 0 to 1")
-        if self.lr <= 0.0:
-            raise ConfigError(f"lr is {self.lr}; it must be positive")
+        for name in ("lr", "target_point_gain"):
+            if getattr(self, name) <= 0.0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be positive")
 
 
 def resolve_training(arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> TrainingConfig:

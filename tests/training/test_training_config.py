@@ -130,6 +130,20 @@ def test_a_log_folder_is_a_checkpoint(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), model.parameters(), strict=True))
 
 
+def test_target_points_can_be_heard_better_by_a_new_planner_only(tmp_path):
+    def built(*words):
+        torch.manual_seed(0)
+        return make_model(resolve("recipe=debug", *words)).state_dict()
+
+    name = "planning_decoder.planning_context_encoder.tp_encoder.weight"
+    plain, loud = built("target_point_gain=1"), built("target_point_gain=5")
+    assert torch.equal(loud[name], 5.0 * plain[name])
+    assert all(torch.equal(loud[other], plain[other]) for other in plain if other != name)
+    torch.save(plain, tmp_path / "model_0000.pth")
+    write_config(tmp_path, resolve("recipe=debug", f"logdir={tmp_path}"))
+    assert torch.equal(built("target_point_gain=5", f"load_file={tmp_path}/model_0000.pth")[name], plain[name])
+
+
 def test_plant_says_that_it_is_not_there_yet():
     with pytest.raises(TrainingError, match="PlanT is not part of this version"):
         make_model(resolve("model_type=plant"))
