@@ -37,13 +37,13 @@ Samples = tuple[Tensor, Tensor]
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gains", default="1,6", help="factors on the encoder's first weights, with commas")
+    parser.add_argument("--gains", default="1,10", help="factors on the encoder's first weights, with commas")
     parser.add_argument("--steps", type=int, default=600, help="steps of 64 samples")
     parser.add_argument("--quick", action="store_true", help="one gain, 30 steps, one town")
     parser.add_argument("--json", type=Path, help="write metric name to number, plus the machine")
     options = parser.parse_args()
     if options.quick:
-        options.gains, options.steps = "6", 30
+        options.gains, options.steps = "10", 30
     return options
 
 

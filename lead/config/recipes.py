@@ -72,7 +72,7 @@ def tfv6_compact() -> Values:
         "collection": "balanced",
         # Routes begin at a standstill, and a policy must have seen how one drives off.
         "skip_first": 1,
-        "target_point_gain": 6.0,
+        "target_point_gain": 10.0,
         "lr": 8e-4,
         "use_cosine_annealing_with_restarts": False,
         # Takes longer than it saves in so short a training; `cuda_graph=true` is the way to feed a GPU.
