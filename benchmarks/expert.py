@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import argparse
 import collections
-import json
 import statistics
-import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
@@ -19,11 +17,13 @@ from pathlib import Path
 
 import numpy as np
 from common import report
+from suites import drive_suite
+
+from lead.scoring.bench2drive.merge import is_success
+from lead.scoring.records import RouteRecord
 
 ROAD_USERS, TICKS = 30, 200
 START_TIMEOUT_S = 400.0
-FORGIVEN = ("min_speed_infractions",)
-REACHED = ("Completed", "Perfect")
 
 
 def parse() -> argparse.Namespace:
@@ -62,29 +62,19 @@ def choose(options: argparse.Namespace) -> Path:
     return path
 
 
-def drive(options: argparse.Namespace) -> list[dict[str, object]]:
+def drive(options: argparse.Namespace) -> list[RouteRecord]:
     """Drive the routes and return their records."""
-    folder = options.out / "drive"
-    command = [sys.executable, "-m", "lead", "benchmark", "bench2drive", "--expert", "--simulator", "embedded"]
-    command += ["--routes", str(choose(options)), "--output-dir", str(folder), "--workers", str(options.workers)]
-    command += ["--no-video", "--retries", "1", "--timeout", str(START_TIMEOUT_S)]
-    subprocess.run(command, check=False)
-    results = folder / "checkpoint_endpoint.json"
-    records: list[dict[str, object]] = json.loads(results.read_text())["_checkpoint"]["records"]
-    return records
+    words = ("--expert", "--workers", str(options.workers), "--retries", "1", "--timeout", str(START_TIMEOUT_S))
+    return [result.record for result in drive_suite(choose(options), options.out / "drive", *words).routes]
 
 
-def by_class(records: list[dict[str, object]]) -> dict[str, list[tuple[float, bool]]]:
+def by_class(records: list[RouteRecord]) -> dict[str, list[tuple[float, bool]]]:
     """Return driving score and success of every route, by class."""
     found: dict[str, list[tuple[float, bool]]] = collections.defaultdict(list)
     for record in records:
-        name = str(record["scenario_name"]).rpartition("_")[0]
-        infractions = record["infractions"]
-        assert isinstance(infractions, dict)
-        clean = not any(value for key, value in infractions.items() if key not in FORGIVEN)
-        scores = record["scores"]
-        assert isinstance(scores, dict)
-        found[name].append((float(scores["score_composed"]), clean and record["status"] in REACHED))
+        assert record.labels is not None
+        name = record.labels.scenario_name.rpartition("_")[0]
+        found[name].append((record.scores["score_composed"], is_success(record)))
     return dict(sorted(found.items()))
 
 

@@ -1,7 +1,7 @@
 """Measure drivers on routes of towns that no policy of ours was trained on, with several seeds.
 
     python benchmarks/policies.py --drivers expert,follower,random,data/checkpoints/tfv6_compact --workers 16
-    python benchmarks/policies.py --quick      # the follower on two routes
+    python benchmarks/policies.py --quick      # the follower on one route
 
 A driver is `expert`, the name of an agent, or the folder of a checkpoint. Every route is driven once per seed by
 `lead benchmark bench2drive` in the embedded simulator; a run that was interrupted goes on where it stopped.
@@ -10,22 +10,19 @@ A driver is `expert`, the name of an agent, or the folder of a checkpoint. Every
 from __future__ import annotations
 
 import argparse
-import collections
-import json
 import re
 import statistics
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 from common import report
+from suites import drive_suite
+
+from lead.scoring.bench2drive.merge import is_success
+from lead.scoring.records import MIN_SPEED_KEY, RouteRecord
+from lead.scoring.results import Results
 
 ROOT = Path(__file__).resolve().parents[1]
 SUITES = ROOT / "data/routes/suites"
-FORGIVEN = ("min_speed_infractions",)
-REACHED = ("Completed", "Perfect")
-Record = dict[str, Any]
 
 
 def parse() -> argparse.Namespace:
@@ -36,7 +33,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=1, help="routes driven at the same time")
     parser.add_argument("--gpus", help="GPUs given to the workers in turn, such as 0,1")
     parser.add_argument("--out", type=Path, default=Path("outputs/policies"), help="folder of the results")
-    parser.add_argument("--quick", action="store_true", help="the follower on two routes, once")
+    parser.add_argument("--quick", action="store_true", help="the follower on one route, once")
     parser.add_argument("--json", type=Path, help="write metric name to number, plus the machine")
     options = parser.parse_args()
     if options.quick:
@@ -45,52 +42,36 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def drive(driver: str, options: argparse.Namespace) -> list[Record]:
-    """Drive all routes and return their records."""
-    folder = options.out / re.sub(r"[^\w.-]+", "_", driver)
-    command = [sys.executable, "-m", "lead", "benchmark", "bench2drive", "--simulator", "embedded", "--no-video"]
-    command += ["--routes", str(options.routes), "--repetitions", str(options.seeds)]
-    command += ["--workers", str(options.workers), "--output-dir", str(folder)]
-    command += ["--gpus", options.gpus] if options.gpus else []
+def drive(driver: str, options: argparse.Namespace) -> Results:
+    """Let a driver drive all routes."""
+    words = ["--repetitions", str(options.seeds), "--workers", str(options.workers)]
+    words += ["--gpus", options.gpus] if options.gpus else []
     if driver == "expert":
-        command.append("--expert")
+        words.append("--expert")
     else:
-        command += ["--checkpoint" if Path(driver).is_dir() else "--agent", driver]
-    done = subprocess.run(command, check=False)
-    if done.returncode not in (0, 3):  # 3: an agent crashed, which counts in the score
-        raise SystemExit(f"{driver}: lead benchmark ended with code {done.returncode}")
-    records: list[Record] = json.loads((folder / "checkpoint_endpoint.json").read_text())["_checkpoint"]["records"]
-    return records
+        words += ["--checkpoint" if Path(driver).is_dir() else "--agent", driver]
+    return drive_suite(options.routes, options.out / re.sub(r"[^\w.-]+", "_", driver), *words)
 
 
-def is_success(record: Record) -> bool:
-    """Whether a route was driven to its end without infractions, as Bench2Drive counts."""
-    clean = not any(value for key, value in record["infractions"].items() if key not in FORGIVEN)
-    return clean and record["status"] in REACHED
-
-
-def figures(driver: str, records: list[Record]) -> dict[str, tuple[float, str]]:
+def figures(driver: str, results: Results) -> dict[str, tuple[float, str]]:
     """Means over all drives, and what went wrong per drive."""
     name = Path(driver).name
-    repetitions: dict[str, list[float]] = collections.defaultdict(list)
-    for record in records:
-        repetitions[str(record["route_id"]).rpartition("_rep")[2]].append(record["scores"]["score_composed"])
-    means = sorted(statistics.mean(scores) for scores in repetitions.values())
+    records = [result.record for result in results.routes]
+    by_seed = [_mean_score([result.record for result in results.of_run(run)]) for run in results.runs]
+    remark = f"{len(records)} drives; by seed {', '.join(f'{score:.1f}' for score in by_seed)}"
     rows = {
-        f"{name}_driving_score": (
-            statistics.mean(record["scores"]["score_composed"] for record in records),
-            f"{len(records)} drives; by seed {', '.join(f'{mean:.1f}' for mean in means)}",
-        ),
-        f"{name}_route_completion": (statistics.mean(record["scores"]["score_route"] for record in records), "%"),
-        f"{name}_success": (100.0 * statistics.mean(is_success(record) for record in records), "%"),
+        f"{name}_driving_score": (_mean_score(records), remark),
+        f"{name}_route_completion": (statistics.mean(record.scores["score_route"] for record in records), "%"),
+        f"{name}_success": (100.0 * statistics.mean(map(is_success, records)), "%"),
     }
-    kinds = collections.Counter({key: 0 for record in records for key in record["infractions"]})
-    for record in records:
-        kinds.update({key: len(value) for key, value in record["infractions"].items()})
-    for kind, count in sorted(kinds.items()):
-        if kind not in FORGIVEN:
-            rows[f"{name}_{kind}"] = (count / len(records), "per drive")
+    for kind in records[0].infractions:
+        if kind != MIN_SPEED_KEY:
+            rows[f"{name}_{kind}"] = statistics.mean(len(record.infractions[kind]) for record in records), "per drive"
     return rows
+
+
+def _mean_score(records: list[RouteRecord]) -> float:
+    return statistics.mean(record.scores["score_composed"] for record in records)
 
 
 def main() -> None:

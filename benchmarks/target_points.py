@@ -4,8 +4,8 @@
     python benchmarks/target_points.py --quick
 
 The compact network's planner alone, without map or radar, sees target points along routes of the training suite and
-learns the ten points of path ahead; the vehicle stands up to a metre aside and turned by up to ten degrees. What is
-measured is how far the path's last point is off, beside a path that is always the same one.
+learns the ten points of path ahead; the vehicle stands some half a metre aside and is turned by some five degrees.
+What is measured is how far the path's last point is off, beside a path that is always the same one.
 """
 
 from __future__ import annotations
@@ -85,11 +85,11 @@ def samples_of(route: DenseRoute, rng: np.random.Generator) -> list[tuple[NDArra
 
 def predict(planner: PlanningDecoder, targets_m: Tensor) -> Tensor:
     """Plan paths (n, 10, 2) from target points alone."""
-    encoder = planner.planning_context_encoder
-    count = len(targets_m)
-    tokens = [encoder.velocity_encoder(torch.zeros(count, 1)), encoder.command_encoder(torch.zeros(count, 6))]
-    tokens += [encoder.tp_encoder(targets_m[:, place] / encoder.target_point_scale_m) for place in (1, 0, 2)]
-    context = torch.stack(tokens, dim=1) + encoder.status_pos_embedding[:, : len(tokens)]
+    encoder, count = planner.planning_context_encoder, len(targets_m)
+    names = ("target_point_previous", "target_point", "target_point_next")
+    batch = {name: targets_m[:, place] for place, name in enumerate(names)}
+    tokens = encoder.status_tokens(batch | {"speed": torch.zeros(count), "command": torch.zeros(count, 6)})
+    context = tokens + encoder.status_pos_embedding[:, : tokens.shape[1]]
     queries = planner.transformer_decoder(planner.query.expand(count, -1, -1), context)
     path: Tensor = planner.route_decoder(queries[:, : len(PATH_M)])
     return path.cumsum(1)
@@ -100,8 +100,7 @@ def learn(data: Samples, gain: float, steps: int) -> float:
     torch.manual_seed(0)
     targets_m, paths_m = data
     planner = PlanningDecoder(COMPACT, 64)
-    with torch.no_grad():
-        planner.planning_context_encoder.tp_encoder.weight.mul_(gain)
+    planner.planning_context_encoder.amplify_target_points(gain)
     optimiser = torch.optim.AdamW(planner.parameters(), LEARNING_RATE, amsgrad=True)
     for step in range(steps):
         rate = LEARNING_RATE * 0.5 * (1.0 + math.cos(math.pi * step / steps)) * min(1.0, (step + 1) / WARM_UP)

@@ -72,17 +72,19 @@ class AutopilotAgent(AutonomousAgent):
         self._context = None
 
     def _target_speed(self, observation: Observation) -> float:
-        assert self._context is not None
-        limit_mps = self._context.ego.get_speed_limit() / 3.6 or DEFAULT_LIMIT_MPS
         ahead = path_ahead(self._path, self._index, observation)
         certain = min(
-            limit_mps,
-            MAX_SPEED_MPS,
-            float(self._curve_mps[self._index]),
+            self._free_speed(),
             self._light_speed(observation),
             leading_speed(ahead, observation),
         )
         return min(certain, self._patient(crossing_speed(ahead, observation), observation))
+
+    def _free_speed(self) -> float:
+        """Return what the speed limit and the curves ahead allow."""
+        assert self._context is not None
+        limit_mps = self._context.ego.get_speed_limit() / 3.6 or DEFAULT_LIMIT_MPS
+        return min(limit_mps, MAX_SPEED_MPS, float(self._curve_mps[self._index]))
 
     def _patient(self, crossing_mps: float, observation: Observation) -> float:
         """Give way to crossing traffic, but not forever."""

@@ -7,7 +7,7 @@ from typing import Any
 import carla
 import numpy as np
 
-from lead.agents.autopilot import DEFAULT_LIMIT_MPS, MAX_SPEED_MPS, AutopilotAgent
+from lead.agents.autopilot import AutopilotAgent
 from lead.evaluation.agent import AutonomousAgent
 from lead.evaluation.observation import Observation
 
@@ -21,9 +21,8 @@ class RandomAgent(AutonomousAgent):
     def __init__(self, carla_host: str, carla_port: int, debug: bool = False) -> None:
         """Create the agent; it needs no configuration."""
         super().__init__(carla_host, carla_port, debug)
-        self._rng = np.random.default_rng(0)
-        self._ticks = 0
         self._control = carla.VehicleControl()
+        self.setup("")
 
     def setup(self, path_to_conf_file: str) -> None:
         """Begin the sequence of controls anew."""
@@ -48,6 +47,4 @@ class RouteFollowerAgent(AutopilotAgent):
     """Follows its route at the speed limit and brakes for curves; lights, signs and other road users do not exist."""
 
     def _target_speed(self, observation: Observation) -> float:
-        assert self._context is not None
-        limit_mps = self._context.ego.get_speed_limit() / 3.6 or DEFAULT_LIMIT_MPS
-        return min(limit_mps, MAX_SPEED_MPS, float(self._curve_mps[self._index]))
+        return self._free_speed()

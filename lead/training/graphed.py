@@ -33,7 +33,10 @@ class GraphedNetwork:
         # Casts of weights belong into the graph: a cache would hold those of the time of recording.
         with torch.autocast("cuda", torch.bfloat16, enabled=half, cache_enabled=False):
             with torch.no_grad():
-                self._form: TransfuserOutput = model(dict(inputs))
+                predictions: TransfuserOutput = model(dict(inputs))
+            # Only what has which place is kept: dense maps of a batch are a gigabyte.
+            self._form = unflatten(predictions, (torch.empty(0) for _ in flatten(predictions)))
+            del predictions
             flat = _Flat(model, self._names)
             self._run = torch.cuda.make_graphed_callables(flat, samples, allow_unused_input=True)
         with torch.no_grad():

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lead.config.network import NetworkConfig
@@ -19,7 +18,6 @@ from lead.inference.checkpoint import read_state_dict
 from lead.models.transfuser.architecture import NAVSIM, Architecture
 from lead.models.transfuser.describe import architecture_of_config
 from lead.models.transfuser.network import Transfuser
-from lead.models.transfuser.planner import PlanningDecoder
 from lead.training.errors import TrainingError
 from lead.training.mixed_network import MixedTransfuser, without_simulator
 from lead.training.network import set_dropout
@@ -159,21 +157,14 @@ def _make_transfuser(config: TrainingConfig) -> Transfuser:
             f"the ImageNet weights of {architecture.image_encoder} cannot be fetched"
             f" ({str(error).splitlines()[0]}); use pretrained_encoder=false to start from random ones"
         ) from error
-    _amplify_target_points(model, config.target_point_gain)
+    if config.use_planning_decoder:
+        model.planning_decoder.planning_context_encoder.amplify_target_points(config.target_point_gain)
     if config.load_file is not None:
         load_start_weights(model, Path(config.load_file))
     set_dropout(model, config.dropout)
     if config.freeze_backbone:
         model.backbone.requires_grad_(False)
     return model
-
-
-def _amplify_target_points(model: Transfuser, gain: float) -> None:
-    """Scale the random first weights that make tokens of target points, where there are some."""
-    planner = getattr(model, "planning_decoder", None)
-    if isinstance(planner, PlanningDecoder) and planner.planning_context_encoder.has_target_points:
-        with torch.no_grad():
-            planner.planning_context_encoder.tp_encoder.weight.mul_(gain)
 
 
 def _no_plant_yet(_config: TrainingConfig) -> Transfuser:

@@ -59,6 +59,23 @@ class ContextEncoder(nn.Module):
         self.register_buffer("bev_code", grid_code(*architecture.bev_anchors, width)[None], persistent=False)
         self.register_buffer("target_point_scale_m", torch.tensor(TARGET_POINT_SCALE_M), persistent=False)
 
+    def amplify_target_points(self, gain: float) -> None:
+        """Scale the random first weights that make tokens of target points, where there are some."""
+        if self.has_target_points:
+            with torch.no_grad():
+                self.tp_encoder.weight.mul_(gain)
+
+    def status_tokens(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Make tokens (B, tokens, width) of speed, command and target points, without codes of their places."""
+        status = [self.velocity_encoder(batch["speed"].float()[:, None] / self.domain.max_speed_mps)]
+        if self.domain.max_acceleration_mps2 is not None:
+            scaled = batch["acceleration"].float()[:, None] / self.domain.max_acceleration_mps2
+            status.append(self.acceleration_encoder(scaled))
+        status.append(self.command_encoder(batch["command"].float()))
+        if self.has_target_points:
+            status += [self.tp_encoder(batch[key].float() / self.target_point_scale_m) for key in TARGET_POINTS]
+        return torch.stack(status, dim=1)
+
     def forward(self, coarse_bev: Tensor, batch: Mapping[str, Tensor], radar: tuple[Tensor, Tensor] | None) -> Tensor:
         """Make the tokens.
 
@@ -72,14 +89,7 @@ class ContextEncoder(nn.Module):
         """
         bev = self.dimension_adapter(coarse_bev)
         bev = (bev + self.bev_code.to(bev.dtype)).flatten(2).transpose(1, 2)
-        status = [self.velocity_encoder(batch["speed"].float()[:, None] / self.domain.max_speed_mps)]
-        if self.domain.max_acceleration_mps2 is not None:
-            scaled = batch["acceleration"].float()[:, None] / self.domain.max_acceleration_mps2
-            status.append(self.acceleration_encoder(scaled))
-        status.append(self.command_encoder(batch["command"].float()))
-        if self.has_target_points:
-            status += [self.tp_encoder(batch[key].float() / self.target_point_scale_m) for key in TARGET_POINTS]
-        tokens = torch.stack(status, dim=1)
+        tokens = self.status_tokens(batch)
         if self.has_radar:
             assert radar is not None
             features, places = radar
