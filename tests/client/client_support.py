@@ -386,7 +386,7 @@ def planar_distance(a: carla.Location, b: carla.Location) -> float:
     return math.hypot(a.x - b.x, a.y - b.y)
 
 
-def speed_of(actor: carla.Actor) -> float:
+def speed_of(actor: carla.Actor | carla.ActorSnapshot) -> float:
     """Speed along the ground, m/s."""
     velocity = actor.get_velocity()
     return math.hypot(velocity.x, velocity.y)
