@@ -16,6 +16,7 @@ the server died of one.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
@@ -81,7 +82,9 @@ _stop_asked: list[int] = []
 
 
 def _report(line: str) -> None:
-    os.write(sys.stdout.fileno(), f"{line}\n".encode())
+    # An owner that is gone has closed its end; the server is ended because of that in a moment.
+    with contextlib.suppress(BrokenPipeError):
+        os.write(sys.stdout.fileno(), f"{line}\n".encode())
     os.close(sys.stdout.fileno())
 
 

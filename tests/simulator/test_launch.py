@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from lead.simulator import guardian as guardian_module
 from lead.simulator.launch import (
     EmbeddedServer,
     LaunchError,
@@ -210,6 +211,20 @@ def test_a_killed_guardian_leaves_no_server():
         wait_until(lambda: not server.is_running)
         server.stop()
         wait_until(lambda: not process_exists(pid))
+
+
+def test_an_owner_that_is_gone_before_it_hears_of_its_server_leaves_none(tmp_path):
+    hears, speaks = os.pipe()
+    os.close(hears)
+    code = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    guardian = [sys.executable, "-I", "-S", guardian_module.__file__, str(tmp_path / "log"), sys.executable, "-c", code]
+    with subprocess.Popen(guardian, stdin=subprocess.PIPE, stdout=speaks, stderr=subprocess.PIPE) as process:
+        os.close(speaks)
+        wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+        process.stdin.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=20) > 0
+    assert not process_exists(int((tmp_path / "pid").read_text()))
 
 
 def wait_until(condition, timeout_s=15.0):
