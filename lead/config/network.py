@@ -25,6 +25,7 @@ class NetworkConfig:
         use_radar_detection: The planner gets its tokens.
         use_planning_decoder: There is a planner.
         use_tfv5_planning_decoder: It is the one of TransFuser V5.
+        use_velocity: The planner is told how fast the vehicle is.
         transfuser_token_dim: Width of the planner's tokens.
         n_layer: Transformer blocks per fusion.
         radar_token_dim: Width of the radar head's tokens.
@@ -51,6 +52,7 @@ class NetworkConfig:
     use_radar_detection: bool = True
     use_planning_decoder: bool = False
     use_tfv5_planning_decoder: bool = False
+    use_velocity: bool = True
     transfuser_token_dim: int = 256
     n_layer: int = 2
     radar_token_dim: int = 256

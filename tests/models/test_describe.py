@@ -35,6 +35,7 @@ CONFIGS = {
     "resnet34_token64": {**PLANS, "transfuser_token_dim": 64},
     "resnet34_tfv5planner": {**PLANS, "use_tfv5_planning_decoder": True},
 }
+WITHOUT_SPEED = dataclasses.replace(VARIANTS["resnet34"], plans_with_speed=False)
 
 
 def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
@@ -46,6 +47,16 @@ def shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
 def test_published_variants_are_recognised(variant):
     config = PublishedConfig(**CONFIGS[variant])
     assert architecture_of_checkpoint(shapes(VARIANTS[variant]), config, "x.pth") == VARIANTS[variant]
+
+
+def test_a_planner_without_speed_is_recognised():
+    found = shapes(WITHOUT_SPEED)
+    assert found["planning_decoder.planning_context_encoder.status_pos_embedding"][1] == 24
+    config = PublishedConfig(**PLANS, use_velocity=False)
+    assert architecture_of_checkpoint(found, config, "x.pth") == WITHOUT_SPEED
+    words = "speed token in the planner: True in config.json, False in the weights"
+    with pytest.raises(ArchitectureError, match=words):
+        architecture_of_checkpoint(found, PublishedConfig(**PLANS), "x.pth")
 
 
 def test_the_weights_tell_the_token_width_better_than_the_configuration():

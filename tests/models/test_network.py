@@ -7,7 +7,7 @@ import torch
 from small_networks import SMALL, random_batch, small_network
 
 from lead.config.legacy import CORRECTED
-from lead.models.transfuser.network import BatchError, check_batch
+from lead.models.transfuser.network import BatchError, check_batch, input_shapes
 from lead.models.transfuser.outputs import ALL_HEADS, DRIVING_HEADS, Head
 
 
@@ -94,6 +94,20 @@ def test_a_blind_network_does_not_look_at_images(model):
         unseeing = [blind(inputs).path_ego for inputs in (batch, darker)]
     assert not torch.equal(*seeing)
     assert torch.equal(*unseeing)
+
+
+def test_a_planner_without_speed_does_not_look_at_it():
+    without_radar = dataclasses.replace(SMALL, detects_radar=False, plans_with_radar=False)
+    without_speed = dataclasses.replace(without_radar, plans_with_speed=False)
+    assert set(input_shapes(without_radar)) - set(input_shapes(without_speed)) == {"speed"}
+    assert "speed" in input_shapes(dataclasses.replace(SMALL, plans_with_speed=False)), "the radar head needs it"
+    batch = random_batch(without_radar)
+    faster = batch | {"speed": batch["speed"] + 5.0}
+    with torch.no_grad():
+        told = [small_network(architecture=without_radar)(inputs).target_speed_mps for inputs in (batch, faster)]
+        untold = [small_network(architecture=without_speed)(inputs).target_speed_mps for inputs in (batch, faster)]
+    assert not torch.equal(*told)
+    assert torch.equal(*untold)
 
 
 def test_heads_have_the_widths_of_the_sizes():

@@ -169,6 +169,7 @@ class Architecture:
         lidar_input: What the bird's-eye-view branch starts from.
         detects_radar: There is a radar head.
         plans_with_radar: The planner gets the radar head's tokens.
+        plans_with_speed: The planner gets a token of the vehicle's speed.
         planner: The planner.
         token_dim: Width of the planner's tokens.
         sizes: Sizes that published networks share.
@@ -183,6 +184,7 @@ class Architecture:
     lidar_input: LidarInput = LidarInput.RASTER
     detects_radar: bool = True
     plans_with_radar: bool = True
+    plans_with_speed: bool = True
     planner: Planner = Planner.DECODER
     token_dim: int = 256
     sizes: Sizes = PUBLISHED_SIZES

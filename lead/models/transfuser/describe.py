@@ -56,6 +56,7 @@ def architecture_of_config(config: PublishedConfig) -> Architecture:
         lidar_input=LidarInput.RAMP if config.LTF else LidarInput.RASTER,
         detects_radar=detects_radar,
         plans_with_radar=detects_radar and config.use_radar_detection and planner is Planner.DECODER,
+        plans_with_speed=config.use_velocity,
         planner=planner,
         token_dim=config.transfuser_token_dim,
         sizes=Sizes(
@@ -118,6 +119,9 @@ def architecture_of_checkpoint(shapes: Shapes, config: PublishedConfig, name: st
         "planner": described.planner.value,
         "cameras": len(described.domain.rig.used(described.used_cameras)),
     }
+    if _QUERY in shapes:
+        found["speed token in the planner"] = f"{_BEV_ADAPTER}.velocity_encoder.0.weight" in shapes
+        expected["speed token in the planner"] = described.plans_with_speed
     differing = [
         f"{key}: {expected[key]} in config.json, {found[key]} in the weights"
         for key in found

@@ -117,9 +117,10 @@ def input_shapes(architecture: Architecture, radar_points: int = 300) -> dict[st
         shapes["rasterized_lidar"] = (1, *domain.rig.bev.shape)
     if architecture.detects_radar:
         shapes["radar"] = (radar_points, 5)
-    if architecture.detects_radar or architecture.planner is not Planner.NONE:
+    has_planner = architecture.planner is not Planner.NONE
+    if architecture.detects_radar or (has_planner and architecture.plans_with_speed):
         shapes["speed"] = ()
-    if architecture.planner is not Planner.NONE:
+    if has_planner:
         shapes["command"] = (domain.commands,)
         if domain.max_acceleration_mps2 is not None:
             shapes["acceleration"] = ()

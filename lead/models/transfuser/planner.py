@@ -43,11 +43,13 @@ class ContextEncoder(nn.Module):
         self.domain, self.width = domain, width
         self.has_target_points = domain.has_target_points and not is_tfv5
         self.has_radar = architecture.plans_with_radar
+        self.has_speed = architecture.plans_with_speed
         self.has_acceleration = domain.max_acceleration_mps2 is not None
-        tokens = 2 + self.has_acceleration + len(TARGET_POINTS) * self.has_target_points
+        tokens = 1 + self.has_speed + self.has_acceleration + len(TARGET_POINTS) * self.has_target_points
         tokens += RADAR_QUERIES * self.has_radar
         self.status_pos_embedding = nn.Parameter(torch.rand(1, tokens, width))
-        self.velocity_encoder = nn.Sequential(nn.Linear(1, width))
+        if self.has_speed:
+            self.velocity_encoder = nn.Sequential(nn.Linear(1, width))
         if self.has_acceleration:
             self.acceleration_encoder = nn.Sequential(nn.Linear(1, width))
         self.command_encoder = nn.Sequential(nn.Linear(domain.commands, width))
@@ -67,7 +69,9 @@ class ContextEncoder(nn.Module):
 
     def status_tokens(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Make tokens (B, tokens, width) of speed, command and target points, without codes of their places."""
-        status = [self.velocity_encoder(batch["speed"].float()[:, None] / self.domain.max_speed_mps)]
+        status = []
+        if self.has_speed:
+            status.append(self.velocity_encoder(batch["speed"].float()[:, None] / self.domain.max_speed_mps))
         if self.domain.max_acceleration_mps2 is not None:
             scaled = batch["acceleration"].float()[:, None] / self.domain.max_acceleration_mps2
             status.append(self.acceleration_encoder(scaled))
