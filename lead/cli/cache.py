@@ -37,6 +37,7 @@ Exit code 1 if any is stale, damaged or missing.
 Example:
   lead cache verify data/carla_leaderboard2 --workers 8
 """
+_LOG_EVERY_S = 60.0
 _SHOWN_FAULTS = 20
 _NOT_WRITTEN = frozenset({"not written", "killed worker"})
 
@@ -112,10 +113,11 @@ def _tasks(data: Path, out: Path | None, lidar_ticks: int, published_doors: bool
 def _run(
     work: Callable[[RouteTask], RouteOutcome], tasks: list[RouteTask], workers: int, what: str
 ) -> list[RouteOutcome]:
-    """Work through the routes behind a progress bar."""
+    """Work through the routes behind a progress bar, or with lines of a log where nobody watches."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from lead.cli.log_lines import LogLines
     from lead.dataset.cache.build import run_tasks
 
     console = Console(stderr=True)
@@ -129,10 +131,13 @@ def _run(
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         frames = {task.entry.relative_dir: task.entry.frames for task in tasks}
         bar = progress.add_task(what, total=sum(frames.values()), rate=0.0)
-        outcomes = []
+        outcomes: list[RouteOutcome] = []
+        log = None if console.is_terminal else LogLines(console, _LOG_EVERY_S)
         for outcome in run_tasks(work, tasks, workers):
             outcomes.append(outcome)
             progress.update(bar, advance=frames[outcome.route], rate=progress.tasks[bar].speed or 0.0)
+            if log is not None:
+                log.say_how_far(lambda: f"{what}: {len(outcomes)} of {len(tasks)} routes")
         return outcomes
 
 

@@ -12,15 +12,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from lead.cli.log_lines import LogLines
 from lead.config.closed_loop import TICKS_PER_S
 from lead.evaluation.episode_child import Message
 from lead.evaluation.tasks import RouteTask, TaskResult
 from lead.scoring.endpoint import FILE_NAME
 from lead.scoring.records import RouteRecord
 
+LOG_EVERY_S = 15.0
+
 
 class DriveProgress:
     """Pool listener with a progress bar: share of the route and speed relative to real time.
+
+    Where the output is no terminal, it prints lines of a log instead.
 
     Attributes:
         ticks_per_s: Ticks per second of wall time by route id, of the routes driven so far.
@@ -36,7 +41,9 @@ class DriveProgress:
             TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
             console=self.console,
+            disable=not self.console.is_terminal,
         )
+        self._log = None if self.console.is_terminal else LogLines(self.console, LOG_EVERY_S)
         self._task: TaskID | None = None
         self._first: tuple[float, float] | None = None
         self._factor = 0.0
@@ -60,9 +67,10 @@ class DriveProgress:
         again = f", attempt {attempt}" if attempt > 1 else ""
         repetition = f", repetition {task.repetition}" if task.repetition else ""
         self._first, self._factor = None, 0.0
-        self._task = self._progress.add_task(
-            f"{task.route.town} route {task.name}{repetition}{again}", total=100.0, rate="starting"
-        )
+        title = f"{task.route.town} route {task.name}{repetition}{again}"
+        self._task = self._progress.add_task(title, total=100.0, rate="starting")
+        if self._log is not None:
+            self._log.say(title)
 
     def on_progress(self, worker: int, message: Message) -> None:
         """Move the bar."""
@@ -74,6 +82,8 @@ class DriveProgress:
         factor = self._factor = (message["time_s"] - self._first[1]) / max(now_s - self._first[0], 1e-3)
         rate = f"{factor:.1f} x real time" if factor > 0.0 else ""
         self._progress.update(self._task, completed=message["percent"], rate=rate)
+        if self._log is not None:
+            self._log.say_how_far(lambda: f"{message['percent']:.0f} % of the route, {factor:.2f} x real time")
 
     def on_retry(self, worker: int, task: RouteTask, explanation: str) -> None:
         """Say why a route is driven again."""
@@ -85,6 +95,10 @@ class DriveProgress:
             self._progress.update(self._task, completed=record.scores["score_route"], rate=record.status)
             self._progress.stop_task(self._task)
             self._task = None
+        if self._log is not None:
+            self._log.say(
+                f"route {result.task.name}: {record.status}, driving score {record.scores['score_composed']:.1f}"
+            )
         if self._factor > 0.0:
             self.ticks_per_s[result.task.route_id] = self._factor * TICKS_PER_S
         if result.explanation:

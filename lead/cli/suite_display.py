@@ -14,12 +14,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from lead.cli.log_lines import LogLines
 from lead.evaluation.episode_child import Message
 from lead.evaluation.result_store import ResultStore
 from lead.evaluation.tasks import RouteTask, TaskResult
 from lead.scoring.records import RouteRecord
 
 REFRESH_PER_S = 2.0
+LOG_EVERY_S = 60.0
 MAX_NOTES = 6
 
 
@@ -36,7 +38,7 @@ class _Lane:
 
 
 class SuiteTable:
-    """Pool listener with a live table."""
+    """Pool listener with a live table on a terminal, and with lines of a log elsewhere."""
 
     def __init__(self, store: ResultStore, total: int, unfinished: int, workers: int) -> None:
         """Describe the display.
@@ -57,29 +59,42 @@ class SuiteTable:
         self._started_s = time.monotonic()
         self._lock = threading.Lock()
         self._console = Console(stderr=True)
-        self._live = Live(get_renderable=self._render, console=self._console, refresh_per_second=REFRESH_PER_S)
+        self._live: Live | None = None
+        self._log: LogLines | None = None
+        if self._console.is_terminal:
+            self._live = Live(get_renderable=self._render, console=self._console, refresh_per_second=REFRESH_PER_S)
+        else:
+            self._log = LogLines(self._console, LOG_EVERY_S)
 
     def __enter__(self) -> SuiteTable:
         """Show the table."""
-        self._live.start()
+        if self._live is not None:
+            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave the last state on the screen."""
-        self._live.stop()
+        if self._live is not None:
+            self._live.stop()
+        if self._log is not None:
+            self._log.say(self._state())
 
     def on_task(self, worker: int, task: RouteTask, attempt: int) -> None:
         """A worker takes a route."""
         with self._lock:
             self._lanes[worker] = _Lane(task, attempt, started_s=time.monotonic())
+        if self._log is not None:
+            self._log.say(f"worker {worker} begins route {task.stem} in {task.route.town}{_again(attempt)}")
 
     def on_progress(self, worker: int, message: Message) -> None:
         """A worker has moved on."""
         with self._lock:
             lane = self._lanes[worker]
             lane.percent, lane.penalty, lane.time_s = message["percent"], message["penalty"], message["time_s"]
+        if self._log is not None:
+            self._log.say_how_far(self._state)
 
     def on_retry(self, worker: int, task: RouteTask, explanation: str) -> None:
         """A route is driven again."""
@@ -94,6 +109,9 @@ class SuiteTable:
             with self._lock:
                 self._failures += 1
             self._note(f"route {result.task.stem}: {record.status}: {result.explanation}", "red")
+        elif self._log is not None:
+            score = record.scores["score_composed"]
+            self._log.say(f"route {result.task.stem}: {record.status}, driving score {score:.1f}")
 
     def print_summary(self, folder: Path) -> None:
         """Print the closing lines."""
@@ -109,8 +127,11 @@ class SuiteTable:
         console.print(f"tables   lead score {folder}", soft_wrap=True)
 
     def _note(self, text: str, style: str) -> None:
+        first = text.splitlines()[0]
+        if self._log is not None:
+            self._log.say(first)
+            return
         with self._lock:
-            first = text.splitlines()[0]
             self._notes = [*self._notes, Text(first, style=style, overflow="ellipsis", no_wrap=True)][-MAX_NOTES:]
 
     def _scores(self, records: list[RouteRecord]) -> tuple[float, float]:
@@ -130,17 +151,22 @@ class SuiteTable:
             if lane.task is None:
                 table.add_row(str(number), "", "idle", "", "", "", "")
                 continue
-            again = f" (attempt {lane.attempt})" if lane.attempt > 1 else ""
             table.add_row(
                 str(number),
                 lane.task.route.town,
-                f"{lane.task.stem}{again}",
+                f"{lane.task.stem}{_again(lane.attempt)}",
                 f"{lane.percent:.0f} %",
                 f"{lane.penalty:.2f}",
                 f"{lane.time_s:.0f}",
                 f"{time.monotonic() - lane.started_s:.0f}",
             )
         return Group(Text(self._headline(records, done, failures)), table, *notes)
+
+    def _state(self) -> str:
+        """Headline in one line."""
+        with self._lock:
+            done, failures = self._done, self._failures
+        return self._headline(list(self._store.ordered_records()), done, failures).replace("\n", "  ")
 
     def _headline(self, records: list[RouteRecord], done: int, failures: int) -> str:
         elapsed_s = time.monotonic() - self._started_s
@@ -152,6 +178,10 @@ class SuiteTable:
         if done:
             words.append(f"about {_clock(elapsed_s / done * (self._unfinished - done))} left")
         return "  ".join(words)
+
+
+def _again(attempt: int) -> str:
+    return f" (attempt {attempt})" if attempt > 1 else ""
 
 
 def _clock(seconds: float) -> str:

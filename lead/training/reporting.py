@@ -20,6 +20,7 @@ from lead.training.metrics import MetricSums, quotients
 from lead.training.run_log import RunLog
 
 LOG = logging.getLogger(__name__)
+_LINE_EVERY_S = 60.0
 
 
 class Reporter:
@@ -44,11 +45,13 @@ class Reporter:
         self._bar: Any = None
         self._task: Any = None
         self._since, self._samples, self._wait_s = time.perf_counter(), 0, 0.0
+        self._next_line_s = self._since + _LINE_EVERY_S
+        self._total = 0
 
     @contextmanager
     def progress(self, total: int, done: int) -> Iterator[None]:
-        """Show the progress on a terminal while the context lasts."""
-        self._since = time.perf_counter()
+        """Show the progress while the context lasts: as a bar on a terminal, elsewhere as lines of the log."""
+        self._since, self._total = time.perf_counter(), total
         if self._log is None or not sys.stderr.isatty():
             yield
             return
@@ -79,6 +82,10 @@ class Reporter:
         is_due = step % self._config.log_scalars_frequency == 0
         if self._bar is not None:
             self._bar.update(self._task, completed=step, description=f"epoch {epoch}, loss {watch.loss:.4f}")
+        elif time.perf_counter() > self._next_line_s:
+            self._next_line_s = time.perf_counter() + _LINE_EVERY_S
+            speed = self._samples / max(time.perf_counter() - self._since, 1e-9)
+            LOG.info("epoch %d, step %d of %d, loss %.4f, %.1f samples/s", epoch, step, self._total, watch.loss, speed)
         if is_due:
             self._scalars(step, epoch, result, watch, rate)
         if self._config.visualize_training and (step - 1) % self._config.log_images_frequency == 0:

@@ -101,12 +101,14 @@ def test_a_whole_demo(
     results = json.loads((folder / "checkpoint_endpoint.json").read_text())
     records = results["_checkpoint"]["records"]
     assert [record["scores"]["score_route"] for record in records] == [100.0, 100.0]
-    text = capfd.readouterr().out
+    text, log = capfd.readouterr()
     assert str(folder / "checkpoint_endpoint.json") in text
     for route in ("plain", "other"):
         assert re.search(rf"^{route}_rep0: \d+\.\d ticks/s, \d\.\d\d of real time$", text, re.MULTILINE), text
         video = folder / route / f"{route}_topdown.mp4"
         assert str(video) in text
+        assert re.search(rf"^\d\d:\d\d:\d\d Town02 route {route}$", log, re.MULTILINE), log
+        assert re.search(rf"^\d\d:\d\d:\d\d route {route}: \w+, driving score \d+\.\d$", log, re.MULTILINE), log
         assert imageio_ffmpeg.count_frames_and_secs(video)[0] > 5
         _, rows = read_drive_log(folder / route / "drive_log.jsonl")
         assert ("route" in rows[-1].get("view", {})) == (driver == "policy")

@@ -60,6 +60,13 @@ def test_two_workers_survive_a_killed_worker_and_a_killed_suite(routes, tmp_path
     assert result(out)["entry_status"] == "Finished"
     assert len(records(out)) == len(NAMES)
     assert len(json.loads((out / "manifest.json").read_text())["runs"]) == 2
+    # No terminal: a log must tell what goes on.
+    lines = [line.split(" ", 1) for line in done.stderr.splitlines()]
+    told = {text for clock, text in lines if re.fullmatch(r"\d\d:\d\d:\d\d", clock)}
+    for name in set(NAMES) - {name.removesuffix(".json") for name in finished}:
+        assert any(re.fullmatch(f"worker [01] begins route {name} in Town01", text) for text in told), done.stderr
+        assert f"route {name}: Perfect, driving score 100.0" in told
+    assert any(text.startswith("3/3 routes  driving score so far 100.00  0 failures") for text in told)
     score = subprocess.run(
         [sys.executable, "-m", "lead", "score", str(out)], capture_output=True, text=True, timeout=60, check=False
     )

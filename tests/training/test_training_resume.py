@@ -1,8 +1,11 @@
 """A training that is cut off anywhere and resumed ends with the same weights, bit by bit, as one that never was."""
 
 import dataclasses
+import io
+import logging
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -233,6 +236,14 @@ class Notes:
 
     def close(self):
         pass
+
+
+def test_a_log_tells_how_far_a_training_is(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("lead.training.reporting._LINE_EVERY_S", 0.0)
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    with caplog.at_level(logging.INFO):
+        run_until(tiny_trainer(tiny_config(tmp_path, "epochs=1"), log=RunLog([])))
+    assert re.search(r"epoch 0, step 3 of 4, loss \d\.\d{4}, \d+\.\d samples/s", caplog.text), caplog.text
 
 
 def test_numbers_are_noted_as_often_as_wanted(tmp_path):
