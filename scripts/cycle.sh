@@ -7,10 +7,11 @@
 #   TRAIN_ROUTES     data/routes/suites/train.xml
 #   HELDOUT_ROUTES   data/routes/suites/heldout.xml
 #   RECIPE           tfv6_compact
-#   PRETRAIN_EPOCHS  8
+#   PRETRAIN_EPOCHS  8        0: all at once, in post-training
 #   POSTTRAIN_EPOCHS 16
 #   TRAIN_WORDS      further settings of both trainings, such as "batch_size=32 lr=3e-4"
 #   SEEDS            1        drives of every held-out route, each with another seed
+#   GPUS             1        drives take turns on so many, trainings use them all
 #   LEAD_PYTHON      .venv/bin/python
 # docs/train-your-own.md says how long it takes and what comes out.
 set -euo pipefail
@@ -24,6 +25,12 @@ pretrain_epochs="${PRETRAIN_EPOCHS:-8}"
 posttrain_epochs="${POSTTRAIN_EPOCHS:-16}"
 heldout_routes="${HELDOUT_ROUTES:-data/routes/suites/heldout.xml}"
 read -ra words <<< "${TRAIN_WORDS:-}"
+drives=(--workers "$workers")
+launch=()
+if ((${GPUS:-1} > 1)); then
+  drives+=(--gpus "$(seq -s, 0 $((GPUS - 1)))")
+  launch=(-m torch.distributed.run --standalone --nproc-per-node "$GPUS")
+fi
 mkdir -p "$folder"
 
 # stage NAME COMMAND...: run a command, keep its output and add its wall time to times.txt
@@ -38,7 +45,7 @@ stage() {
 }
 
 train() {
-  "$python" -m lead train "recipe=${RECIPE:-tfv6_compact}" "carla_root=$folder/data" resume=true \
+  "$python" "${launch[@]}" -m lead train "recipe=${RECIPE:-tfv6_compact}" "carla_root=$folder/data" resume=true \
     use_cosine_annealing_with_restarts=false "$@" "${words[@]}"
 }
 
@@ -47,15 +54,18 @@ last_weights() {
 }
 
 stage collect "$python" -m lead collect "${TRAIN_ROUTES:-data/routes/suites/train.xml}" --out "$folder/data" \
-  --workers "$workers" --frames "${FRAMES:-12000}" --per-class 0
+  "${drives[@]}" --frames "${FRAMES:-12000}" --per-class 0
 stage cache "$python" -m lead cache build "$folder/data" --workers "$workers"
-stage pretrain train "logdir=$folder/pretrain" "epochs=$pretrain_epochs"
-stage posttrain train "logdir=$folder/posttrain" "epochs=$posttrain_epochs" use_planning_decoder=true \
-  "load_file=$(last_weights "$folder/pretrain" "$pretrain_epochs")"
+start=()
+if ((pretrain_epochs > 0)); then
+  stage pretrain train "logdir=$folder/pretrain" "epochs=$pretrain_epochs"
+  start=("load_file=$(last_weights "$folder/pretrain" "$pretrain_epochs")")
+fi
+stage posttrain train "logdir=$folder/posttrain" "epochs=$posttrain_epochs" use_planning_decoder=true "${start[@]}"
 stage export "$python" -m lead export-weights "$folder/posttrain" --out "$folder/policy" --force
 driven=0
 stage heldout "$python" -m lead benchmark bench2drive --routes "$heldout_routes" \
-  --checkpoint "$folder/policy" --workers "$workers" --repetitions "${SEEDS:-1}" --output-dir "$folder/heldout" \
+  --checkpoint "$folder/policy" "${drives[@]}" --repetitions "${SEEDS:-1}" --output-dir "$folder/heldout" \
   || driven=$?
 [[ "$driven" -eq 0 || "$driven" -eq 3 ]] || exit "$driven" # 3: an agent crashed, which counts in the score
 stage score "$python" -m lead score "$folder/heldout" --benchmark bench2drive --routes "$heldout_routes"

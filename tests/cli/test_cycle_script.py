@@ -45,6 +45,18 @@ def test_stages_follow_one_another_and_may_be_repeated(tmp_path: Path) -> None:
     assert [line.split()[0] for line in times] == STAGES * 2
 
 
+def test_all_at_once_on_several_gpus(tmp_path: Path) -> None:
+    code, commands = run(tmp_path, PRETRAIN_EPOCHS="0", POSTTRAIN_EPOCHS="5", GPUS="4")
+    assert code == 0
+    collect, _, train, _, benchmark, _ = commands
+    for words in (collect, benchmark):
+        assert words[words.index("--gpus") + 1] == "0,1,2,3"
+    # The stub's first two words, as of every command, are cut off: -m torch.distributed.run.
+    assert train[:5] == ["--standalone", "--nproc-per-node", "4", "-m", "lead"]
+    assert {"epochs=5", "use_planning_decoder=true"} <= set(train)
+    assert not any(word.startswith("load_file=") for word in train)
+
+
 def test_a_failure_ends_it_but_agents_that_crash_are_scored(tmp_path: Path) -> None:
     code, commands = run(tmp_path, failing="cache", code=4)
     assert (code, commands[-1][0]) == (4, "cache")
