@@ -20,6 +20,8 @@ from lead.scoring.endpoint import FILE_NAME
 from lead.scoring.records import RouteRecord
 
 LOG_EVERY_S = 15.0
+ROUTE_WIDTH, STATUS_WIDTH = 22, 13
+"""What fits in 80 columns."""
 
 
 class DriveProgress:
@@ -126,30 +128,31 @@ def print_records(
         ticks_per_s: Ticks per second of wall time by route id; routes driven before have none.
     """
     console = Console()
-    table = Table(title=f"Scores ({rules} rules)", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    table.add_column("route", min_width=9, overflow="fold")
-    table.add_column("status", overflow="fold")
-    for heading in ("driving\nscore", "route\n%", "penalty\n", "colli-\nsions", "red\nlights", "game\ns", "wall\ns"):
+    table = Table(title=f"Scores ({rules} rules)", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    names = [record.route_id.removeprefix("RouteScenario_") for record in records]
+    width = min(max(map(len, names), default=0), ROUTE_WIDTH)
+    table.add_column("route", min_width=width, max_width=ROUTE_WIDTH, overflow="fold")
+    table.add_column("status", max_width=STATUS_WIDTH, overflow="fold")
+    for heading in ("driving\nscore", "route\n%", "penalty\n", "colli-\nsions", "red\nlights"):
         table.add_column(heading, justify="right")
-    for record in records:
+    for name, record in zip(names, records, strict=True):
         collisions = sum(len(messages) for key, messages in record.infractions.items() if key.startswith("collisions"))
         table.add_row(
-            record.route_id.removeprefix("RouteScenario_"),
+            name,
             record.status,
             f"{record.scores['score_composed']:.1f}",
             f"{record.scores['score_route']:.1f}",
             f"{record.scores['score_penalty']:.3f}",
             str(collisions),
             str(len(record.infractions["red_light"])),
-            f"{record.meta['duration_game']:.1f}",
-            f"{record.meta['duration_system']:.1f}",
         )
     console.print(table)
-    for record in records:
-        name = record.route_id.removeprefix("RouteScenario_")
+    for name, record in zip(names, records, strict=True):
+        took = f"{record.meta['duration_game']:.1f} s of the game in {record.meta['duration_system']:.1f} s"
         if record.route_id in ticks_per_s:
             rate = ticks_per_s[record.route_id]
-            console.print(f"{name}: {rate:.1f} ticks/s, {rate / TICKS_PER_S:.2f} of real time", soft_wrap=True)
+            took += f", {rate:.1f} ticks/s, {rate / TICKS_PER_S:.2f} of real time"
+        console.print(f"{name}: {took}", soft_wrap=True, highlight=False)
         for message in (text for texts in record.infractions.values() for text in texts):
             console.print(f"{name}: {message}", soft_wrap=True, highlight=False, markup=False)
     if total > 1:

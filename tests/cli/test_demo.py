@@ -104,7 +104,11 @@ def test_a_whole_demo(
     text, log = capfd.readouterr()
     assert str(folder / "checkpoint_endpoint.json") in text
     for route in ("plain", "other"):
-        assert re.search(rf"^{route}_rep0: \d+\.\d ticks/s, \d\.\d\d of real time$", text, re.MULTILINE), text
+        assert re.search(
+            rf"^{route}_rep0: \d+\.\d s of the game in \d+\.\d s, \d+\.\d ticks/s, \d\.\d\d of real time$",
+            text,
+            re.MULTILINE,
+        ), text
         video = folder / route / f"{route}_topdown.mp4"
         assert str(video) in text
         assert re.search(rf"^\d\d:\d\d:\d\d Town02 route {route}$", log, re.MULTILINE), log
