@@ -103,12 +103,11 @@ def test_a_whole_demo(
     assert [record["scores"]["score_route"] for record in records] == [100.0, 100.0]
     text, log = capfd.readouterr()
     assert str(folder / "checkpoint_endpoint.json") in text
+    assert "ticks/s" in text
     for route in ("plain", "other"):
-        assert re.search(
-            rf"^{route}_rep0: \d+\.\d s of the game in \d+\.\d s, \d+\.\d ticks/s, \d\.\d\d of real time$",
-            text,
-            re.MULTILINE,
-        ), text
+        # So short a drive may have told how far it is only once, which gives no rate.
+        rate = r"(, \d+\.\d ticks/s, \d\.\d\d of real time)?"
+        assert re.search(rf"^{route}_rep0: \d+\.\d s of the game in \d+\.\d s{rate}$", text, re.MULTILINE), text
         video = folder / route / f"{route}_topdown.mp4"
         assert str(video) in text
         assert re.search(rf"^\d\d:\d\d:\d\d Town02 route {route}$", log, re.MULTILINE), log

@@ -14,6 +14,7 @@ from lead.scenarios.messages import ReAddRoadLane, RemoveRoadLane, StartFrontVeh
 from lead.scoring.penalties import EventType
 
 RUN_UP_M = 30.0
+LANE_M = 3.5
 
 
 @pytest.fixture
@@ -57,9 +58,9 @@ def test_ego_stops_behind_braking_cars_or_is_punished(highway, ego, is_hit):
     here = carla.Transform(carla.Location(*tick.ego.xyz), carla.Rotation(yaw=tick.ego.yaw_deg))
     background = {actor: tick.actors[actor] for actor in done.actors("", "background") if actor in tick.actors}
     places = {actor: in_frame(here, motion.xyz) for actor, motion in background.items()}
-    before = [actor for actor, (ahead_m, right_m, _) in places.items() if 5.0 < ahead_m < 40.0 and abs(right_m) < 10.0]
-    assert len(before) >= 4, "on all lanes of the ego's direction"
-    assert all(background[actor].speed_mps < 0.5 for actor in before)
+    before = {actor: right_m for actor, (ahead_m, right_m, _) in places.items() if 0.0 < ahead_m < 40.0}
+    assert {round(right_m / LANE_M) for right_m in before.values()} >= {-2, -1, 0, 1}, "on all lanes of its direction"
+    assert all(background[actor].speed_mps < 0.5 for actor, right_m in before.items() if abs(right_m) < 10.0)
     assert (EventType.COLLISION_VEHICLE in done.event_types) is is_hit
 
 
