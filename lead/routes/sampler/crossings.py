@@ -194,6 +194,8 @@ def turn_at_stop_sign(site: JunctionSite) -> Place:
     check_lights(site, wanted=False)
     if not sees_signal(site.passage, STOP_SIGN):
         raise UnfitError("there is no stop sign")
+    if site.kind == "ObscuredStopSign" and not site.survey.has_stop_box(site.passage):
+        raise UnfitError("the stop sign's box does not lie on the ego's lane")
     return turning(site, EXIT_M, Turn.LEFT, Turn.RIGHT)
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from lead.maps import towns
 from lead.maps.compiled import compile_map
+from lead.maps.layout import SignalKind
 from lead.routes.lane_graph import LaneGraph, LaneKey, lane_key
 from lead.routes.planner import RoutePlanner
 from lead.routes.sampler.errors import SamplerError, UnfitError
@@ -33,6 +34,8 @@ _MAX_LANES_INSIDE = 6
 _LONGEST_HALF_M = 10.0
 """Solid things of the map are cut to boxes of at most twice this length."""
 _WALK_M, _MAX_STEPS = 1.0, 400
+_STOP_BOX_ASIDE_M = 1.4
+"""Whoever looks for the box from a lane, in steps of a metre, wants its centre within 1.5 m."""
 
 
 class Turn(Enum):
@@ -173,6 +176,19 @@ class TownSurvey:
         is_level = np.abs(boxes["z"][near] - place.z) < _LONGEST_HALF_M
         return not bool(((gap_m < radius_m) & is_level).any())
 
+    def has_stop_box(self, passage: Passage) -> bool:
+        """Tell whether the box of a stop sign lies on the last metres of a passage's lane before its junction."""
+        centres = self._stop_centres
+        for waypoint in stretch_behind(passage.entry, SIGNAL_DEPTH_M):
+            pose = waypoint.transform
+            ahead = pose.get_forward_vector()
+            offset = centres - (pose.location.x, pose.location.y)
+            along = np.abs(offset @ (ahead.x, ahead.y))
+            aside = np.abs(offset @ (-ahead.y, ahead.x))
+            if ((along <= 1.0) & (aside < _STOP_BOX_ASIDE_M)).any():
+                return True
+        return False
+
     def entries(self, passage: Passage, side: Side) -> list[list[Passage]]:
         """Return the ways of traffic that comes into a passage's junction from one side, grouped by lane of entry."""
         groups: dict[LaneKey, list[Passage]] = defaultdict(list)
@@ -185,6 +201,16 @@ class TownSurvey:
     def _solids(self) -> NDArray[np.void]:
         """Solid things of the map, see ``BOX_DTYPE``."""
         return compile_map(self.town, self._opendrive).static_boxes
+
+    @functools.cached_property
+    def _stop_centres(self) -> NDArray[np.float64]:
+        """Centres (n, 2) of the boxes of stop signs."""
+        signals = compile_map(self.town, self._opendrive).signals
+        stops = signals[signals["kind"] == SignalKind.STOP]
+        yaw = np.radians(stops["yaw_deg"].astype(np.float64))
+        x, y = stops["trigger_center"][:, 0], stops["trigger_center"][:, 1]
+        cos, sin = np.cos(yaw), np.sin(yaw)
+        return np.stack([stops["x"] + x * cos - y * sin, stops["y"] + x * sin + y * cos], axis=-1)
 
     @functools.cached_property
     def _with_lights(self) -> frozenset[int]:
