@@ -73,6 +73,8 @@ def tfv6_compact() -> Values:
         # Routes begin at a standstill, and a policy must have seen how one drives off.
         "skip_first": 1,
         "target_point_gain": 10.0,
+        # As far off as the position is that it will drive with.
+        "target_point_noise_m": 0.56,
         "lr": 8e-4,
         "use_cosine_annealing_with_restarts": False,
         # Takes longer than it saves in so short a training; `cuda_graph=true` is the way to feed a GPU.
@@ -105,6 +107,7 @@ def debug() -> Values:
         "collection": "all",
         "use_sensor_perburtation": False,
         "use_color_aug": False,
+        "target_point_noise_m": 0.0,
         "dropout": 0.0,
         "batch_size": 4,
         "epochs": 15,

@@ -81,6 +81,9 @@ class TrainingConfig(NetworkConfig):
         dropout: Rate of all dropouts.
         target_point_gain: Factor on the random weights that a new planner's encoder of target points begins with; 1 as
             published. Scaled to 200 m, near target points are faint beside the other tokens.
+        target_point_noise_m: Error of the position from which target points are seen, drawn anew for each sample; 0 as
+            published. Driving takes the position from the GNSS sensor, 0.56 m off along each axis, unless
+            ``use_kalman_filter`` is on.
         pretrained_encoder: Start the image encoder from ImageNet; not where ``load_file`` is given.
         freeze_backbone: Leave the backbone as it is.
         legacy: Public quirks to train with, by the names of :class:`lead.config.legacy.Legacy`; the rest is corrected.
@@ -150,6 +153,7 @@ class TrainingConfig(NetworkConfig):
     used_cameras: list[bool] | None = None
     dropout: float = 0.1
     target_point_gain: float = 1.0
+    target_point_noise_m: float = 0.0
     pretrained_encoder: bool = True
     freeze_backbone: bool = False
     legacy: dict[str, Any] = field(default_factory=dict)
@@ -276,7 +280,7 @@ class TrainingConfig(NetworkConfig):
     def _check_numbers(self) -> None:
         at_least = {
             0: "skip_first skip_last assigned_cpu_cores warm_up_steps clip_norm weight_decay checkpoint_every_steps "
-            "validation_samples group_width seed horizontal_fov_reduction",
+            "validation_samples group_width seed horizontal_fov_reduction target_point_noise_m",
             1: "epochs batch_size accumulation_steps keep_checkpoints prefetch_factor log_scalars_frequency "
             "log_images_frequency max_skipped_steps divergence_factor limit_steps "
             "training_used_lidar_steps",

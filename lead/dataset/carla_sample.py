@@ -56,6 +56,8 @@ class SampleOptions:
             is left is stretched to the old width, as the published agent does.
         needs_plan: Samples whose future or path ahead is cut off by the end of the route are errors; otherwise, for
             trainings that do not look at it, the last known values are repeated.
+        target_point_noise_m: Standard deviation, along each axis, of an error of the ego's position from which its
+            target points are seen.
         lidar_ticks: LiDAR points of this age, in ticks, and older ones are left out.
         legacy: Which public quirks to reproduce.
     """
@@ -69,6 +71,7 @@ class SampleOptions:
     has_depth: bool = True
     horizontal_fov_reduction: int = 0
     needs_plan: bool = True
+    target_point_noise_m: float = 0.0
     lidar_ticks: int = 10
     legacy: Legacy = CORRECTED
 
@@ -211,7 +214,9 @@ class CarlaSamples:
         sample["bev_semantic"] = np.array(_present(record.bev_semantic, "hdmap"))
         phantom = options.legacy.phantom_target
         sample.update(center_net_targets(record.boxes, window, len(BoxClass), phantom_target=phantom))
-        sample.update(_motion(record, is_complete=options.needs_plan))
+        # Drawn last, so that all other draws are the same with and without. One error for all: the points are exact.
+        error_ego_m = rng.normal(0.0, options.target_point_noise_m, 2).astype(np.float32)
+        sample.update(_motion(record, error_ego_m, is_complete=options.needs_plan))
         return sample
 
     def _rgb(self, record: ViewRecord, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -271,22 +276,22 @@ def _present(part: Part | None, folder: str) -> Part:
     return part
 
 
-def _motion(record: ViewRecord, *, is_complete: bool) -> Sample:
-    """Labels and inputs of the planner."""
+def _motion(record: ViewRecord, error_ego_m: NDArray[np.float32], *, is_complete: bool) -> Sample:
+    """Labels and inputs of the planner; the target points are moved by an error (2,) of the ego's position."""
     motion = record.motion
     waypoints, yaws, path = motion.waypoints, motion.yaws_rad, motion.path
     if is_complete and (len(waypoints) < WAYPOINTS or len(path) < PATH_POINTS):
         lack = "future" if len(waypoints) < WAYPOINTS else "path ahead"
         raise SampleError(f"its {lack} is cut off by the end of the route", BAD_LABELS)
-    points = motion.target_points
+    points = motion.target_points + error_ego_m
     one_hot = np.eye(COMMANDS, dtype=np.float32)[motion.commands]
     return {
         "future_waypoints": _filled(waypoints, WAYPOINTS),
         "future_yaws": _filled(yaws, WAYPOINTS),
         "route": _filled(path, PATH_POINTS),
-        "target_point_previous": points[0].copy(),
-        "target_point": points[1].copy(),
-        "target_point_next": points[2].copy(),
+        "target_point_previous": points[0],
+        "target_point": points[1],
+        "target_point_next": points[2],
         "command": one_hot[0],
         "next_command": one_hot[1],
         "speed": np.array(motion.speed_mps, np.float32),

@@ -237,12 +237,17 @@ def _carla(
         has_depth=not config.is_mixed,
         horizontal_fov_reduction=config.horizontal_fov_reduction,
         needs_plan=config.use_planning_decoder,
+        target_point_noise_m=config.target_point_noise_m,
         lidar_ticks=config.training_used_lidar_steps,
         legacy=config.switches,
     )
     if not is_training:
         options = dataclasses.replace(
-            options, twin_share=PLAIN.twin_share, augmentation=PLAIN.augmentation, needs_plan=False
+            options,
+            twin_share=PLAIN.twin_share,
+            augmentation=PLAIN.augmentation,
+            target_point_noise_m=PLAIN.target_point_noise_m,
+            needs_plan=False,
         )
     settings = RecordSettings(rig.name, options.lidar_ticks, options.legacy.door_in_ego_frame)
     cache = _cache(index.root, settings) if config.use_persistent_cache else None

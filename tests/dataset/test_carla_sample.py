@@ -141,6 +141,25 @@ def test_what_is_not_wanted_is_not_missed(dataset: Path, tmp_path: Path) -> None
         assert caught.value.kind == "missing modality"
 
 
+def test_target_points_are_seen_from_a_place_that_is_measured(dataset: Path) -> None:
+    """Driving measures it by GNSS; all three points move together, and nothing else changes."""
+    index = build_index(dataset, skip_first=1, skip_last=1)
+    exact, noisy = samples(index), samples(index, target_point_noise_m=0.5)
+    keys = ("target_point_previous", "target_point", "target_point_next")
+    errors = []
+    for seed in range(40):
+        first, second = load(exact, seed=seed), load(noisy, seed=seed)
+        moved = np.array([second[key] - first[key] for key in keys])
+        np.testing.assert_allclose(moved, moved[:1].repeat(3, axis=0), atol=1e-5)
+        errors.append(moved[0])
+        assert all(second[key].dtype == np.float32 for key in keys)
+        assert same_samples(
+            {**first, **dict.fromkeys(keys, np.zeros(2))}, {**second, **dict.fromkeys(keys, np.zeros(2))}
+        )
+    assert len(np.unique(errors, axis=0)) == 40
+    np.testing.assert_allclose(np.std(errors, axis=0), 0.5, rtol=0.3)
+
+
 def test_a_future_that_is_cut_off_is_an_error_only_where_it_is_learnt(dataset: Path) -> None:
     index = build_index(dataset, skip_first=8, skip_last=0)
     with pytest.raises(SampleError, match="cut off by the end of the route"):
