@@ -107,6 +107,7 @@ def architecture_of_checkpoint(shapes: Shapes, config: PublishedConfig, name: st
         "LiDAR input": _lidar_input(shapes).value,
         "radar head": "radar_detector.q" in shapes,
         "radar tokens in the planner": f"{_BEV_ADAPTER}.radar_encoder.weight" in shapes,
+        "speed token in the planner": f"{_BEV_ADAPTER}.velocity_encoder.0.weight" in shapes,
         "planner": _planner(shapes).value,
         "cameras": _cameras(shapes, domain, name),
     }
@@ -116,12 +117,10 @@ def architecture_of_checkpoint(shapes: Shapes, config: PublishedConfig, name: st
         "LiDAR input": described.lidar_input.value,
         "radar head": described.detects_radar,
         "radar tokens in the planner": described.plans_with_radar,
+        "speed token in the planner": described.plans_with_speed and described.planner is not Planner.NONE,
         "planner": described.planner.value,
         "cameras": len(described.domain.rig.used(described.used_cameras)),
     }
-    if _QUERY in shapes:
-        found["speed token in the planner"] = f"{_BEV_ADAPTER}.velocity_encoder.0.weight" in shapes
-        expected["speed token in the planner"] = described.plans_with_speed
     differing = [
         f"{key}: {expected[key]} in config.json, {found[key]} in the weights"
         for key in found

@@ -17,8 +17,9 @@ import carla
 import numpy as np
 from numpy.typing import NDArray
 
+from lead.geometry.frames import rotation_matrices, transform_points
 from lead.maps import towns
-from lead.maps.compiled import compile_map
+from lead.maps.compiled import CompiledMap, compile_map
 from lead.maps.layout import SignalKind
 from lead.routes.lane_graph import LaneGraph, LaneKey, lane_key
 from lead.routes.planner import RoutePlanner
@@ -164,7 +165,7 @@ class TownSurvey:
 
     def is_free(self, place: carla.Location, radius_m: float) -> bool:
         """Tell whether no post, wall or other solid thing of the map is near a place."""
-        boxes = self._solids
+        boxes = self._compiled.static_boxes
         offset = np.stack([place.x - boxes["x"], place.y - boxes["y"]], axis=1)
         near = np.flatnonzero((np.abs(offset) < radius_m + _LONGEST_HALF_M).all(axis=1))
         if not len(near):
@@ -198,19 +199,17 @@ class TownSurvey:
         return list(groups.values())
 
     @functools.cached_property
-    def _solids(self) -> NDArray[np.void]:
-        """Solid things of the map, see ``BOX_DTYPE``."""
-        return compile_map(self.town, self._opendrive).static_boxes
+    def _compiled(self) -> CompiledMap:
+        return compile_map(self.town, self._opendrive)
 
     @functools.cached_property
     def _stop_centres(self) -> NDArray[np.float64]:
         """Centres (n, 2) of the boxes of stop signs."""
-        signals = compile_map(self.town, self._opendrive).signals
+        signals = self._compiled.signals
         stops = signals[signals["kind"] == SignalKind.STOP]
-        yaw = np.radians(stops["yaw_deg"].astype(np.float64))
-        x, y = stops["trigger_center"][:, 0], stops["trigger_center"][:, 1]
-        cos, sin = np.cos(yaw), np.sin(yaw)
-        return np.stack([stops["x"] + x * cos - y * sin, stops["y"] + x * sin + y * cos], axis=-1)
+        turns = rotation_matrices(stops["pitch_deg"], stops["yaw_deg"], stops["roll_deg"])
+        places = np.stack([stops[axis] for axis in "xyz"], axis=-1)
+        return transform_points(turns, places, stops["trigger_center"][:, None])[:, 0, :2]
 
     @functools.cached_property
     def _with_lights(self) -> frozenset[int]:
