@@ -10,13 +10,12 @@ from pathlib import Path
 
 from lead.simulator.carla_binary import CarlaBinary
 from lead.simulator.gpus import VARIABLE, visible_gpu
+from lead.simulator.ports import free_port, require_free_port
 from lead.simulator.probe import (
     LOOPBACK,
     LaunchError,
-    free_port,
     map_answers,
     port_is_open,
-    require_free_port,
     server_answers,
     world_answers,
 )

@@ -6,7 +6,6 @@ own, and it cannot be used from a process that is about to load the client's lib
 
 from __future__ import annotations
 
-import random
 import socket
 import time
 from typing import Any
@@ -19,7 +18,6 @@ LOOPBACK = "127.0.0.1"
 PROBE_TIMEOUT_S = 1.0
 _MAX_REPLY_BYTES = 1 << 24
 """A map's reply carries its spawn points, a few hundred bytes each."""
-_handed_out: set[int] = set()
 
 
 class LaunchError(LeadError):
@@ -99,50 +97,3 @@ def _call(host: str, port: int, method: str, timeout_s: float) -> Any:
         # Refused, reset, timed out, or bytes that are not msgpack: no CARLA server in every case.
         return None
     return None
-
-
-def free_port(span: int = 2, first: int = 20000, last: int = 29999) -> int:
-    """Find a port whose successors up to ``span`` ports are free on the loopback interface.
-
-    A process never gets the same port twice, so that several can be chosen before the first one is bound.
-
-    Args:
-        span: Ports in a row: 2 for the embedded simulator, 3 for a CARLA server, 1 for a Traffic Manager.
-        first: Lowest port that may be chosen.
-        last: End of the range.
-
-    Raises:
-        LaunchError: If no such range exists.
-    """
-    # At random, so that processes that look at the same moment rarely choose the same port.
-    choice = random.SystemRandom()
-    starts = list(range(first, last - span + 1))
-    choice.shuffle(starts)
-    for port in starts:
-        wanted = set(range(port, port + span))
-        if not wanted & _handed_out and all(_can_bind(number) for number in sorted(wanted)):
-            _handed_out.update(wanted)
-            return port
-    raise LaunchError(f"no free TCP port between {first} and {last}; stop some of the programs that hold them")
-
-
-def _can_bind(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
-
-
-def require_free_port(port: int, purpose: str) -> None:
-    """Fail with one sentence unless a loopback port can be bound.
-
-    Raises:
-        LaunchError: If another program holds the port.
-    """
-    if not 1 <= port <= 65535:
-        raise LaunchError(f"{purpose} must be a port between 1 and 65535, not {port}")
-    if port_is_open(LOOPBACK, port) or not _can_bind(port):
-        raise LaunchError(f"{purpose} {port} is in use by another program; choose another one or stop that program")

@@ -20,12 +20,12 @@ from types import TracebackType
 from typing import IO, TypeVar
 
 from lead.simulator import guardian
+from lead.simulator.ports import require_free_port
 from lead.simulator.probe import (
     LOOPBACK,
     LaunchError,
     map_answers,
     port_is_open,
-    require_free_port,
     server_answers,
     world_answers,
 )
