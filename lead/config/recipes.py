@@ -73,6 +73,7 @@ def tfv6_compact() -> Values:
         # Routes begin at a standstill, and a policy must have seen how one drives off.
         "skip_first": 1,
         "target_point_gain": 10.0,
+        "planner_residual_gain": 0.1,
         # As far off as the position is that it will drive with.
         "target_point_noise_m": 0.56,
         "lr": 8e-4,

@@ -81,6 +81,8 @@ class TrainingConfig(NetworkConfig):
         dropout: Rate of all dropouts.
         target_point_gain: Factor on the random weights that a new planner's encoder of target points begins with; 1 as
             published. Scaled to 200 m, near target points are faint beside the other tokens.
+        planner_residual_gain: Factor on the random weights of what a new planner's layers add to their queries; 1 as
+            published. With less, queries are told apart from the beginning.
         target_point_noise_m: Error of the position from which target points are seen, drawn anew for each sample; 0 as
             published. Driving takes the position from the GNSS sensor, 0.56 m off along each axis, unless
             ``use_kalman_filter`` is on.
@@ -153,6 +155,7 @@ class TrainingConfig(NetworkConfig):
     used_cameras: list[bool] | None = None
     dropout: float = 0.1
     target_point_gain: float = 1.0
+    planner_residual_gain: float = 1.0
     target_point_noise_m: float = 0.0
     pretrained_encoder: bool = True
     freeze_backbone: bool = False
@@ -296,7 +299,7 @@ class TrainingConfig(NetworkConfig):
         for name in shares.split():
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be from 0 to 1")
-        for name in ("lr", "target_point_gain"):
+        for name in ("lr", "target_point_gain", "planner_residual_gain"):
             if getattr(self, name) <= 0.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be positive")
 

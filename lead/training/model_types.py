@@ -159,6 +159,7 @@ def _make_transfuser(config: TrainingConfig) -> Transfuser:
         ) from error
     if config.use_planning_decoder:
         model.planning_decoder.planning_context_encoder.amplify_target_points(config.target_point_gain)
+        model.planning_decoder.soften_residuals(config.planner_residual_gain)
     if config.load_file is not None:
         load_start_weights(model, Path(config.load_file))
     set_dropout(model, config.dropout)

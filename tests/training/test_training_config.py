@@ -144,6 +144,28 @@ def test_target_points_can_be_heard_better_by_a_new_planner_only(tmp_path):
     assert torch.equal(built("target_point_gain=5", f"load_file={tmp_path}/model_0000.pth")[name], plain[name])
 
 
+def test_queries_of_a_new_planner_only_can_be_kept_apart(tmp_path):
+    def built(*words):
+        torch.manual_seed(0)
+        return make_model(resolve("recipe=debug", *words))
+
+    def alikeness(model):
+        """Mean cosine of what the first layers make of two queries, apart from what all have in common."""
+        planner = model.planning_decoder.eval()
+        with torch.no_grad():
+            context = torch.randn(1, 20, planner.query.shape[-1], generator=torch.Generator().manual_seed(1))
+            out = planner.transformer_decoder(planner.query, context)[0]
+            start = planner.query[0] - planner.query[0].mean(0)
+            return float(torch.nn.functional.cosine_similarity(out - out.mean(0), start, dim=-1).mean())
+
+    plain, soft = built("planner_residual_gain=1"), built("planner_residual_gain=0.1")
+    assert alikeness(plain) < 0.8 < 0.95 < alikeness(soft)
+    torch.save(plain.state_dict(), tmp_path / "model_0000.pth")
+    write_config(tmp_path, resolve("recipe=debug", f"logdir={tmp_path}"))
+    loaded = built("planner_residual_gain=0.1", f"load_file={tmp_path}/model_0000.pth").state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in plain.state_dict().items())
+
+
 def test_plant_says_that_it_is_not_there_yet():
     with pytest.raises(TrainingError, match="PlanT is not part of this version"):
         make_model(resolve("model_type=plant"))

@@ -124,6 +124,19 @@ class PlanningDecoder(nn.Module):
         self._make_heads(architecture)
         self.register_buffer("speed_bins_mps", torch.tensor(domain.speed_bins_mps), persistent=False)
 
+    def soften_residuals(self, gain: float) -> None:
+        """Scale the random first weights of what each layer adds to its queries.
+
+        Queries differ by their first values alone, and every layer normalises the sum of a query and of what it adds.
+        What it adds is at first nearly the same for all of them; after six layers they are hard to tell apart, and a
+        planner learns paths whose steps are all the same long before it learns any other. Scaled, queries pass through
+        nearly unchanged until the layers have learnt what to add (compare Zhang, Dauphin and Ma 2019, "Fixup").
+        """
+        with torch.no_grad():
+            for layer in self.transformer_decoder.layers:
+                for last in (layer.self_attn.out_proj, layer.multihead_attn.out_proj, layer.linear2):
+                    last.weight.mul_(gain)
+
     def _make_heads(self, architecture: Architecture) -> None:
         domain, width = self.domain, architecture.token_dim
         if domain.path_points:

@@ -1,11 +1,12 @@
-"""Measure how soon a planner learns to follow its target points, with and without `target_point_gain`.
+"""Measure how soon a planner learns to follow its target points, by the weights that it starts with.
 
-    python benchmarks/target_points.py            # 600 steps for each gain, 5 minutes each on 2 cores
-    python benchmarks/target_points.py --quick
+    python benchmarks/planner_start.py            # 600 steps for each start, 5 minutes each on 2 cores
+    python benchmarks/planner_start.py --quick
 
-The compact network's planner alone, without map or radar, sees target points along routes of the training suite and
-learns the ten points of path ahead; the vehicle stands some half a metre aside and is turned by some five degrees.
-What is measured is how far the path's last point is off, beside a path that is always the same one.
+A start is `target_point_gain:planner_residual_gain`. The compact network's planner alone, without map or radar, sees
+target points along routes of the training suite and learns the ten points of path ahead; the vehicle stands some half a
+metre aside and is turned by some five degrees. What is measured is how far points of the path are off, beside a path
+that is always the same one, and how much the path's steps differ from one another, beside those that it shall learn.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ Samples = tuple[Tensor, Tensor]
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gains", default="1,10", help="factors on the encoder's first weights, with commas")
+    parser.add_argument("--starts", default="1:1,10:1,10:0.1", help="pairs of gains, with commas")
     parser.add_argument("--steps", type=int, default=600, help="steps of 64 samples")
     parser.add_argument("--quick", action="store_true", help="one gain, 30 steps, one town")
     parser.add_argument("--json", type=Path, help="write metric name to number, plus the machine")
     options = parser.parse_args()
     if options.quick:
-        options.gains, options.steps = "10", 30
+        options.starts, options.steps = "10:0.1", 30
     return options
 
 
@@ -95,12 +96,13 @@ def predict(planner: PlanningDecoder, targets_m: Tensor) -> Tensor:
     return path.cumsum(1)
 
 
-def learn(data: Samples, gain: float, steps: int) -> float:
-    """Train a planner and return how far the ends of held-out paths are off, metres."""
+def learn(data: Samples, steps: int, target_point_gain: float, residual_gain: float) -> Tensor:
+    """Train a planner and return what it plans (n, 10, 2) for the held-out samples."""
     torch.manual_seed(0)
     targets_m, paths_m = data
     planner = PlanningDecoder(COMPACT, 64)
-    planner.planning_context_encoder.amplify_target_points(gain)
+    planner.planning_context_encoder.amplify_target_points(target_point_gain)
+    planner.soften_residuals(residual_gain)
     optimiser = torch.optim.AdamW(planner.parameters(), LEARNING_RATE, amsgrad=True)
     for step in range(steps):
         rate = LEARNING_RATE * 0.5 * (1.0 + math.cos(math.pi * step / steps)) * min(1.0, (step + 1) / WARM_UP)
@@ -112,19 +114,33 @@ def learn(data: Samples, gain: float, steps: int) -> float:
         optimiser.step()
     planner.eval()
     with torch.no_grad():
-        off = predict(planner, targets_m[:HELD_OUT]) - paths_m[:HELD_OUT]
-    return float(off[:, -1].norm(dim=-1).mean())
+        return predict(planner, targets_m[:HELD_OUT])
+
+
+def off_m(planned: Tensor, wanted: Tensor) -> dict[str, float]:
+    """Mean distances of the first, middle and last point."""
+    distances = (planned - wanted).norm(dim=-1).mean(0)
+    return {name: float(distances[place]) for name, place in (("first", 0), ("middle", 4), ("last", -1))}
+
+
+def bend_m(paths: Tensor) -> float:
+    """How much the steps of a path differ from one another, mean over the paths (n, 10, 2)."""
+    return float(paths.diff(dim=1).std(1).norm(dim=-1).mean())
 
 
 def main() -> None:
     options = parse()
     data = samples(TOWNS[:1] if options.quick else TOWNS)
-    always = data[1][HELD_OUT:].mean(0)
-    rows = {"same_path_off_m": (float((data[1][:HELD_OUT] - always)[:, -1].norm(dim=-1).mean()), "always one path")}
-    for gain in options.gains.split(","):
-        remark = f"after {options.steps * BATCH:,} samples"
-        rows[f"gain_{gain}_off_m"] = learn(data, float(gain), options.steps), remark
-    report("Target points", rows, options.json)
+    wanted, always = data[1][:HELD_OUT], data[1][HELD_OUT:].mean(0)
+    rows: dict[str, tuple[float, str]] = {"wanted_bend_m": (bend_m(wanted), "of the paths to learn")}
+    found = {"same_path": always.expand_as(wanted)}
+    for start in options.starts.split(","):
+        found[f"start_{start}"] = learn(data, options.steps, *map(float, start.split(":")))
+    for name, planned in found.items():
+        remark = "always one path" if name == "same_path" else f"after {options.steps * BATCH:,} samples"
+        rows |= {f"{name}_{point}_off_m": (value, remark) for point, value in off_m(planned, wanted).items()}
+        rows[f"{name}_bend_m"] = bend_m(planned), remark
+    report("Starts of planners", rows, options.json)
 
 
 if __name__ == "__main__":
