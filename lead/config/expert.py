@@ -31,6 +31,8 @@ class ExpertConfig:
         visualize_route: Published, for pictures of the public code; without effect here, as all ``visualize_`` keys.
         visualize_boxes: As ``visualize_route``.
         visualize_lights: As ``visualize_route``.
+        hesitate: Hold the car now and then for a moment when the expert wants to drive, and record what it wants; not
+            published.
         know_scenarios: The expert may look at the records of the running scenarios.
     """
 
@@ -48,6 +50,7 @@ class ExpertConfig:
     visualize_route: bool = False
     visualize_boxes: bool = False
     visualize_lights: bool = False
+    hesitate: bool = False
     know_scenarios: bool = True
 
     def __post_init__(self) -> None:

@@ -151,7 +151,7 @@ WAYMO_RULES = (*SCENARIO_RULES, *GENERAL_RULES)
 """Waymo's logs have bad weather."""
 BALANCED_RULES = (
     Rule("standing", 0.25, lambda table: table["brakes"] & (table["speed_mps"] < STANDING_MPS)),
-    Rule("driving off", 4.0, lambda table: ~table["brakes"] & (table["speed_mps"] < 1.0)),
+    Rule("driving off", 2.0, lambda table: ~table["brakes"] & (table["speed_mps"] < 1.0)),
     Rule("others", 1.0, _always),
 )
 """For trainings on simulated data alone, where a third of all frames waits at a light and looks like the one before.

@@ -26,6 +26,7 @@ from lead.expert.behaviours.side_hazards import InvadingTurns, SideHazards
 from lead.expert.behaviours.signals import StopSignStop, TrafficLightStop
 from lead.expert.behaviours.two_ways import OncomingObstacles
 from lead.expert.decision import Control, Decision
+from lead.expert.hesitation import Hesitation
 from lead.expert.metas import Recorder
 from lead.expert.proposal import Commitment, Hazard, Proposal, Verdict, most_careful
 from lead.expert.route import ExpertRoute
@@ -70,6 +71,8 @@ class ExpertDriver:
         self._active = active
         self._config = config
         self._rng = np.random.default_rng(seed)
+        # Draws of its own, so that steering has the same noise with and without.
+        self._hesitation = Hesitation(np.random.default_rng([seed, 1])) if config.hesitate else None
         self._reader = SceneReader(context.world, context.map, context.ego)
         self._lateral = LateralController()
         self._longitudinal = LongitudinalController()
@@ -122,6 +125,14 @@ class ExpertDriver:
         if reason != self._reason:
             self._reason = reason
             _log_reason(scene, verdict, reason)
+        if self._hesitation is not None and self._hesitation.holds(
+            scene.ego_speed_mps,
+            verdict.speed_mps,
+            self.route.junction_ahead_m(),
+            is_busy=current is not None or verdict.winner is not None,
+        ):
+            self._still_ticks = 0
+            control = replace(control, throttle=0.0, brake=1.0)
         return Decision(control, verdict.speed_mps, reason, hazards, cause, metas)
 
     def _records(self) -> list[ActiveScenario]:
