@@ -84,7 +84,7 @@ def random_policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif("Town02" not in installed_towns(), reason="Town02 is not installed (lead towns install Town02)")
-@pytest.mark.parametrize("driver", ["policy", "expert"])
+@pytest.mark.parametrize("driver", ["policy", "shipped policy", "expert"])
 def test_a_whole_demo(
     driver: str,
     random_policy: Path,
@@ -95,9 +95,9 @@ def test_a_whole_demo(
     routes = tmp_path / "demo.xml"
     routes.write_text(THREE_METRES)
     monkeypatch.setattr(demo, "DEMO_ROUTES", routes)
-    chosen = ["--expert"] if driver == "expert" else ["--checkpoint", str(random_policy)]
+    chosen = {"expert": ["--expert"], "policy": ["--checkpoint", str(random_policy)], "shipped policy": []}[driver]
     assert call(*chosen, "--output-dir", str(tmp_path / "out")) == 0
-    folder = tmp_path / "out" / driver
+    folder = tmp_path / "out" / driver.rpartition(" ")[2]
     results = json.loads((folder / "checkpoint_endpoint.json").read_text())
     records = results["_checkpoint"]["records"]
     assert [record["scores"]["score_route"] for record in records] == [100.0, 100.0]
@@ -114,4 +114,4 @@ def test_a_whole_demo(
         assert re.search(rf"^\d\d:\d\d:\d\d route {route}: \w+, driving score \d+\.\d$", log, re.MULTILINE), log
         assert imageio_ffmpeg.count_frames_and_secs(video)[0] > 5
         _, rows = read_drive_log(folder / route / "drive_log.jsonl")
-        assert ("route" in rows[-1].get("view", {})) == (driver == "policy")
+        assert ("route" in rows[-1].get("view", {})) == (driver != "expert")
