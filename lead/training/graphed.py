@@ -37,6 +37,9 @@ class GraphedNetwork:
             # Only what has which place is kept: dense maps of a batch are a gigabyte.
             self._form = unflatten(predictions, (torch.empty(0) for _ in flatten(predictions)))
             del predictions
+            # Gradients are summed up on another stream than the one that recorded, on purpose.
+            if tell := getattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch", None):
+                tell(False)
             flat = _Flat(model, self._names)
             self._run = torch.cuda.make_graphed_callables(flat, samples, allow_unused_input=True)
         with torch.no_grad():
