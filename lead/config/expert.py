@@ -33,6 +33,7 @@ class ExpertConfig:
         visualize_lights: As ``visualize_route``.
         hesitate: Hold the car now and then for a moment when the expert wants to drive, and record what it wants; not
             published.
+        swerve: Steer the car off its path now and then on a free road; not published.
         know_scenarios: The expert may look at the records of the running scenarios.
     """
 
@@ -51,6 +52,7 @@ class ExpertConfig:
     visualize_boxes: bool = False
     visualize_lights: bool = False
     hesitate: bool = False
+    swerve: bool = False
     know_scenarios: bool = True
 
     def __post_init__(self) -> None:

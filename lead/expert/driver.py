@@ -31,6 +31,7 @@ from lead.expert.metas import Recorder
 from lead.expert.proposal import Commitment, Hazard, Proposal, Verdict, most_careful
 from lead.expert.route import ExpertRoute
 from lead.expert.scene import Scene, SceneReader
+from lead.expert.swerving import Swerving
 from lead.expert.view import Notes, PathBehaviour, SpeedBehaviour, View
 from lead.scenarios.active import ActiveScenario, ActiveScenarios
 
@@ -73,6 +74,7 @@ class ExpertDriver:
         self._rng = np.random.default_rng(seed)
         # Draws of its own, so that steering has the same noise with and without.
         self._hesitation = Hesitation(np.random.default_rng([seed, 1])) if config.hesitate else None
+        self._swerving = Swerving(np.random.default_rng([seed, 2])) if config.swerve else None
         self._reader = SceneReader(context.world, context.map, context.ego)
         self._lateral = LateralController()
         self._longitudinal = LongitudinalController()
@@ -125,14 +127,7 @@ class ExpertDriver:
         if reason != self._reason:
             self._reason = reason
             _log_reason(scene, verdict, reason)
-        if self._hesitation is not None and self._hesitation.holds(
-            scene.ego_speed_mps,
-            verdict.speed_mps,
-            self.route.junction_ahead_m(),
-            is_busy=current is not None or verdict.winner is not None,
-        ):
-            self._still_ticks = 0
-            control = replace(control, throttle=0.0, brake=1.0)
+        control = self._disturbed(control, scene, verdict, is_in_scenario=current is not None)
         return Decision(control, verdict.speed_mps, reason, hazards, cause, metas)
 
     def _records(self) -> list[ActiveScenario]:
@@ -170,6 +165,20 @@ class ExpertDriver:
         steer = self._lateral.step(window, scene.ego.location[:2], scene.ego.yaw_rad, speed)
         steer = round(steer, 3) + STEERING_NOISE * float(self._rng.standard_normal())
         return Control(throttle, float(np.clip(steer, -1.0, 1.0)), float(braking), braking)
+
+    def _disturbed(self, control: Control, scene: Scene, verdict: Verdict, *, is_in_scenario: bool) -> Control:
+        """Let the car do something else now and then, if that is wanted; the record has what the expert decided."""
+        speed = scene.ego_speed_mps
+        if self._swerving is not None:
+            is_stopping = verdict.speed_mps <= STUCK_TARGET_MPS
+            steer = self._swerving.steer(control.steer, speed, is_busy=is_in_scenario or is_stopping)
+            control = replace(control, steer=float(np.clip(steer, -1.0, 1.0)))
+        if self._hesitation is not None:
+            is_busy = is_in_scenario or verdict.winner is not None
+            if self._hesitation.holds(speed, verdict.speed_mps, self.route.junction_ahead_m(), is_busy=is_busy):
+                self._still_ticks = 0
+                control = replace(control, throttle=0.0, brake=1.0)
+        return control
 
     def _look_at_weather(self) -> None:
         weather: Any = self._context.world.get_weather()

@@ -1,0 +1,64 @@
+"""Moments in which the expert's car leaves its path a little, for what a policy must learn from them.
+
+An expert keeps to its path within centimetres, and the twin rig looks at every route from one place beside it. Whoever
+learns from a few hundred routes need not see where the car is in its lane: it knows the place by its scenery. In
+driving its small errors then add up unseen. A car that swerves is seen all over its lane and at all small angles, and
+the record keeps the path back.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+TICK_S = 0.05
+PERIOD_S = 3.0
+"""Mean time between two swerves."""
+TURN_RAD = (math.radians(2.0), math.radians(8.0))
+"""Least and largest change of heading."""
+LAST_S = (0.4, 1.1)
+MIN_SPEED_MPS = 3.0
+MAX_STEER = 0.3
+YAW_RATE_GAIN_PER_M = 0.36848336 / (1.4178275 - 0.090769015)
+"""Change of heading per metre of way and unit of steering: the bicycle model that the expert forecasts itself with."""
+
+
+class Swerving:
+    """Decides tick by tick how the car is steered off its path."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        """Begin a route.
+
+        Args:
+            rng: Source of all draws.
+        """
+        self._rng = rng
+        self._ticks_left = 0
+        self._steer = 0.0
+
+    def steer(self, wanted: float, speed_mps: float, *, is_busy: bool) -> float:
+        """Return the steering of this tick.
+
+        Args:
+            wanted: What the expert wants.
+            speed_mps: Speed of the car.
+            is_busy: The path matters now: no swerve, and an end to the present one.
+        """
+        if is_busy or speed_mps < MIN_SPEED_MPS:
+            self._ticks_left = 0
+            return wanted
+        if self._ticks_left == 0:
+            if self._rng.random() >= TICK_S / PERIOD_S:
+                return wanted
+            self._begin(wanted, speed_mps)
+        self._ticks_left -= 1
+        return self._steer
+
+    def _begin(self, wanted: float, speed_mps: float) -> None:
+        """Draw a swerve; its steering is held, for the expert would undo it as it grows."""
+        last_s = self._rng.uniform(*LAST_S)
+        turn_rad = self._rng.uniform(*TURN_RAD) * self._rng.choice((-1.0, 1.0))
+        extra = turn_rad / (YAW_RATE_GAIN_PER_M * speed_mps * last_s)
+        self._ticks_left = round(last_s / TICK_S)
+        self._steer = wanted + float(np.clip(extra, -MAX_STEER, MAX_STEER))

@@ -1,0 +1,47 @@
+"""Steering the expert's car off its path: how far, how often, and when not."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lead.expert.swerving import LAST_S, PERIOD_S, TICK_S, TURN_RAD, YAW_RATE_GAIN_PER_M, Swerving
+
+SPEED_MPS = 8.0
+
+
+def drive(seed, minutes, speed_mps=SPEED_MPS, *, is_busy=False):
+    """Steering of a car that wants to go straight on, tick by tick."""
+    swerving = Swerving(np.random.default_rng(seed))
+    return np.array([swerving.steer(0.0, speed_mps, is_busy=is_busy) for _ in range(int(60 * minutes / TICK_S))])
+
+
+def swerves(steering):
+    """Steering and duration in seconds of each swerve."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0.0], steering, [0.0]])))
+    begins = [i for i in edges if i < len(steering) and steering[i] != 0.0]
+    ends = [edges[edges > i][0] for i in begins]
+    return [(steering[i], (end - i) * TICK_S) for i, end in zip(begins, ends, strict=True)]
+
+
+def test_swerves_are_as_many_and_as_wide_as_promised():
+    found = swerves(drive(0, minutes=20))
+    assert len(found) == pytest.approx(1200.0 / (PERIOD_S + np.mean(LAST_S)), rel=0.2)
+    turns_rad = np.array([steer * SPEED_MPS * YAW_RATE_GAIN_PER_M * duration_s for steer, duration_s in found])
+    assert TURN_RAD[0] * 0.9 < abs(turns_rad).min() and abs(turns_rad).max() < TURN_RAD[1] * 1.1
+    assert abs(abs(turns_rad).mean() - np.mean(TURN_RAD)) < math.radians(0.5)
+    assert 0.4 < (turns_rad > 0.0).mean() < 0.6, "to both sides"
+
+
+@pytest.mark.parametrize("place", [{"is_busy": True}, {"speed_mps": 2.0}])
+def test_a_car_that_has_something_else_to_do_keeps_to_its_path(place):
+    assert not drive(1, minutes=10, **place).any()
+
+
+def test_a_swerve_ends_when_something_happens_and_keeps_its_steering_while_the_expert_objects():
+    swerving = Swerving(np.random.default_rng(2))
+    while (steer := swerving.steer(0.1, SPEED_MPS, is_busy=False)) == 0.1:
+        pass
+    assert abs(steer - 0.1) > 0.005
+    assert swerving.steer(-0.2, SPEED_MPS, is_busy=False) == steer
+    assert swerving.steer(-0.2, SPEED_MPS, is_busy=True) == -0.2
