@@ -7,6 +7,6 @@ repository="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 export PYTHONPATH="$repository${PYTHONPATH:+:$PYTHONPATH}"
 exec "${LEAD_PYTHON:-$repository/.venv/bin/python}" -c '
 import sys
-from lead.simulator.probe import free_port
+from lead.simulator.ports import free_port
 print(free_port(int(sys.argv[1])))
 ' "${1:-3}"
