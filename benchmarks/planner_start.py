@@ -40,7 +40,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--starts", default="1:1,10:1,10:0.1", help="pairs of gains, with commas")
     parser.add_argument("--steps", type=int, default=600, help="steps of 64 samples")
-    parser.add_argument("--quick", action="store_true", help="one gain, 30 steps, one town")
+    parser.add_argument("--quick", action="store_true", help="one start, 30 steps, one town")
     parser.add_argument("--json", type=Path, help="write metric name to number, plus the machine")
     options = parser.parse_args()
     if options.quick:

@@ -168,16 +168,18 @@ class ExpertDriver:
 
     def _disturbed(self, control: Control, scene: Scene, verdict: Verdict, *, is_in_scenario: bool) -> Control:
         """Let the car do something else now and then, if that is wanted; the record has what the expert decided."""
-        speed = scene.ego_speed_mps
+        speed, wants_to_drive = scene.ego_speed_mps, verdict.speed_mps > STUCK_TARGET_MPS
         if self._swerving is not None:
-            is_stopping = verdict.speed_mps <= STUCK_TARGET_MPS
-            steer = self._swerving.steer(control.steer, speed, is_busy=is_in_scenario or is_stopping)
+            steer = self._swerving.steer(control.steer, speed, is_busy=is_in_scenario or not wants_to_drive)
             control = replace(control, steer=float(np.clip(steer, -1.0, 1.0)))
-        if self._hesitation is not None:
-            is_busy = is_in_scenario or verdict.winner is not None
-            if self._hesitation.holds(speed, verdict.speed_mps, self.route.junction_ahead_m(), is_busy=is_busy):
-                self._still_ticks = 0
-                control = replace(control, throttle=0.0, brake=1.0)
+        if self._hesitation is not None and self._hesitation.holds(
+            speed,
+            self.route.junction_ahead_m(),
+            wants_to_drive=wants_to_drive,
+            is_busy=is_in_scenario or verdict.winner is not None,
+        ):
+            self._still_ticks = 0
+            control = replace(control, throttle=0.0, brake=1.0)
         return control
 
     def _look_at_weather(self) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-TICK_S = 0.05
-WANTS_MPS, STANDS_MPS = 0.5, 0.1
+from lead.expert.forward_models import TICK_S
+
+STANDS_MPS = 0.1
 START_S = (0.0, 2.0)
 """Shortest and longest hold at the beginning of a route."""
 HOLD_S = (0.5, 2.0)
@@ -36,21 +37,20 @@ class Hesitation:
         self._hold_s = float(rng.uniform(*START_S))
         self._wanted_to_stay = False
 
-    def holds(self, speed_mps: float, wanted_mps: float, junction_ahead_m: float, *, is_busy: bool) -> bool:
+    def holds(self, speed_mps: float, junction_ahead_m: float, *, wants_to_drive: bool, is_busy: bool) -> bool:
         """Say whether the car is held in this tick.
 
         Args:
             speed_mps: Speed of the car.
-            wanted_mps: Speed that the expert wants.
             junction_ahead_m: Way to the next junction, 0 inside one.
+            wants_to_drive: The expert does not want to stand.
             is_busy: Something else than driving along a free road is going on; then the car is not stopped.
         """
-        wants_to_stay = wanted_mps <= WANTS_MPS
-        if wants_to_stay:
+        if not wants_to_drive:
             self._hold_s = 0.0
         elif self._hold_s <= 0.0:
             self._begin(speed_mps, is_clear=not is_busy and junction_ahead_m > CLEAR_M)
-        self._wanted_to_stay = wants_to_stay
+        self._wanted_to_stay = not wants_to_drive
         if self._hold_s <= 0.0:
             return False
         if speed_mps < STANDS_MPS:

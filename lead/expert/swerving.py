@@ -12,7 +12,9 @@ import math
 
 import numpy as np
 
-TICK_S = 0.05
+from lead.control.vehicle_fits import FRONT_AXLE_M, REAR_AXLE_M, WHEEL_RAD_PER_STEER
+from lead.expert.forward_models import TICK_S
+
 PERIOD_S = 3.0
 """Mean time between two swerves."""
 TURN_RAD = (math.radians(2.0), math.radians(8.0))
@@ -20,8 +22,8 @@ TURN_RAD = (math.radians(2.0), math.radians(8.0))
 LAST_S = (0.4, 1.1)
 MIN_SPEED_MPS = 3.0
 MAX_STEER = 0.3
-YAW_RATE_GAIN_PER_M = 0.36848336 / (1.4178275 - 0.090769015)
-"""Change of heading per metre of way and unit of steering: the bicycle model that the expert forecasts itself with."""
+YAW_RATE_GAIN_PER_M = WHEEL_RAD_PER_STEER / (FRONT_AXLE_M + REAR_AXLE_M)
+"""Change of heading per metre of way and unit of steering: that of the fitted bicycle at small angles."""
 
 
 class Swerving:

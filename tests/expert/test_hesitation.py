@@ -10,7 +10,8 @@ import pytest
 
 from lead.dataset.layout import find_routes
 from lead.dataset.reader import RouteReader
-from lead.expert.hesitation import HOLD_S, START_S, TICK_S, Hesitation
+from lead.expert.forward_models import TICK_S
+from lead.expert.hesitation import HOLD_S, START_S, Hesitation
 from lead.maps.towns import installed_towns
 
 ROUTE = """<routes><route id="straight" town="Town01"><waypoints><position x="88.4" y="235" z="0.0"/>
@@ -24,9 +25,11 @@ class Car:
         self.hesitation = Hesitation(np.random.default_rng(seed))
         self.speed_mps = 0.0
 
-    def step(self, wanted_mps=8.0, junction_ahead_m=math.inf, *, is_busy=False):
-        is_held = self.hesitation.holds(self.speed_mps, wanted_mps, junction_ahead_m, is_busy=is_busy)
-        change = -0.4 if is_held or wanted_mps == 0.0 else 0.2
+    def step(self, junction_ahead_m=math.inf, *, wants_to_drive=True, is_busy=False):
+        is_held = self.hesitation.holds(
+            self.speed_mps, junction_ahead_m, wants_to_drive=wants_to_drive, is_busy=is_busy
+        )
+        change = 0.2 if wants_to_drive and not is_held else -0.4
         self.speed_mps = min(max(self.speed_mps + change, 0.0), 8.0)
         return is_held
 
@@ -74,7 +77,7 @@ def test_a_car_that_has_something_else_to_do_is_not_stopped(place):
 def test_half_of_the_times_it_could_drive_off_it_is_held_and_never_while_it_must_wait():
     car, held = Car(3).drive_off(), 0
     for _ in range(200):
-        assert not any(car.step(wanted_mps=0.0) for _ in range(60))
+        assert not any(car.step(wants_to_drive=False) for _ in range(60))
         held += car.step(is_busy=True)
         car.drive_off()
     assert 75 <= held <= 125

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from lead.expert.swerving import LAST_S, PERIOD_S, TICK_S, TURN_RAD, YAW_RATE_GAIN_PER_M, Swerving
+from lead.expert.forward_models import TICK_S
+from lead.expert.swerving import LAST_S, PERIOD_S, TURN_RAD, YAW_RATE_GAIN_PER_M, Swerving
 
 SPEED_MPS = 8.0
 
