@@ -52,6 +52,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--steps", type=int, default=30, help="steps to measure")
     parser.add_argument("--group-width", type=int, default=0, help="channels up to which narrow groups are merged")
+    parser.add_argument("--perspective-every", type=int, default=1, help="depth and semantics of every n-th sample")
     parser.add_argument(
         "--compile-mode", default=None, help="mode of torch.compile, such as max-autotune-no-cudagraphs"
     )
@@ -91,6 +92,7 @@ class Run:
     def __init__(self, architecture: Architecture, mode: str, device: torch.device, chosen: argparse.Namespace) -> None:
         torch.manual_seed(0)
         model = Transfuser(architecture).to(device).train()
+        model.perspective_every = chosen.perspective_every
         if device.type == "cuda":
             use_fast_layout(model)
         if chosen.group_width:

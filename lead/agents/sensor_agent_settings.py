@@ -37,12 +37,14 @@ def mounted_rig(architecture: Architecture, config: PublishedConfig, closed_loop
     return dataclasses.replace(rig, lidars=rig.lidars if has_clouds else (), radars=rig.radars if has_radars else ())
 
 
-def sensor_specs(rig: SensorRig, used_cameras: tuple[bool, ...] | None) -> list[dict[str, Any]]:
+def sensor_specs(
+    rig: SensorRig, used_cameras: tuple[bool, ...] | None, *, with_cameras: bool = True
+) -> list[dict[str, Any]]:
     """Describe a rig as the leaderboard wants it, with IMU, GNSS and speedometer."""
     origin = dict.fromkeys(("x", "y", "z", "roll", "pitch", "yaw"), 0.0)
     radar_view = {"horizontal_fov": RADAR_HORIZONTAL_FOV_DEG, "vertical_fov": RADAR_VERTICAL_FOV_DEG}
     return [
-        *(_camera_spec(camera) for camera in rig.used(used_cameras)),
+        *(_camera_spec(camera) for camera in rig.used(used_cameras) if with_cameras),
         *({"type": "sensor.lidar.ray_cast", **_pose(mount)} for mount in rig.lidars),
         *({"type": "sensor.other.radar", **_pose(mount), **radar_view} for mount in rig.radars),
         {"type": "sensor.other.imu", "id": IMU_ID, **origin},
@@ -72,6 +74,7 @@ def preprocessor_settings(
     """Return how sensor packets become inputs."""
     return PreprocessorSettings(
         used_cameras=architecture.used_cameras,
+        sees_images=not architecture.is_blind,
         jpeg_quality=closed_loop.jpeg_quality,
         fov_reduction_px=config.horizontal_fov_reduction,
         uses_radar=architecture.detects_radar,

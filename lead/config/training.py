@@ -31,7 +31,7 @@ _OF_ONE_RUN = frozenset(
     """
     recipe device logdir load_file continue_failed_training resume skip_first skip_last compile
     log_wandb wandb_id wandb_resume wandb_project_name id description prefetch_factor assigned_cpu_cores
-    limit_steps group_width cuda_graph checkpoint_every_steps keep_checkpoints epoch_checkpoints_keep
+    limit_steps group_width cuda_graph perspective_every checkpoint_every_steps keep_checkpoints epoch_checkpoints_keep
     save_model_checkpoint log_scalars_frequency log_images_frequency validation_root validation_fraction
     validation_samples
     """.split()  # noqa: SIM905  # a table of words
@@ -87,6 +87,8 @@ class TrainingConfig(NetworkConfig):
             published. Driving takes the position from the GNSS sensor, 0.56 m off along each axis, unless
             ``use_kalman_filter`` is on.
         pretrained_encoder: Start the image encoder from ImageNet; not where ``load_file`` is given.
+        perspective_every: Depth and semantics of images are learnt from every n-th sample of a step; 1 as published.
+            Their maps have the size of the images, which are most of a small network's step.
         freeze_backbone: Leave the backbone as it is.
         legacy: Public quirks to train with, by the names of :class:`lead.config.legacy.Legacy`; the rest is corrected.
         epochs: Length; None for 31, on NAVSIM 61, on Waymo 20.
@@ -158,6 +160,7 @@ class TrainingConfig(NetworkConfig):
     planner_residual_gain: float = 1.0
     target_point_noise_m: float = 0.0
     pretrained_encoder: bool = True
+    perspective_every: int = 1
     freeze_backbone: bool = False
     legacy: dict[str, Any] = field(default_factory=dict)
     epochs: int | None = None
@@ -271,6 +274,8 @@ class TrainingConfig(NetworkConfig):
                 " both needs LTF=true use_radars=false radar_detection=false use_radar_detection=false; to train on one"
                 " of the two, set the other to false"
             )
+        if self.is_mixed and self.perspective_every > 1:
+            raise ConfigError("perspective_every must be 1 where use_carla_data and use_navsim_data are both true")
         if self.schedule_carla_num_samples and not self.is_mixed:
             raise ConfigError("schedule_carla_num_samples=true needs use_carla_data=true and use_navsim_data=true")
         if self.chosen_collection not in COLLECTIONS and not self.chosen_collection.endswith(".gz"):
@@ -285,7 +290,7 @@ class TrainingConfig(NetworkConfig):
             0: "skip_first skip_last assigned_cpu_cores warm_up_steps clip_norm weight_decay checkpoint_every_steps "
             "validation_samples group_width seed horizontal_fov_reduction target_point_noise_m",
             1: "epochs batch_size accumulation_steps keep_checkpoints prefetch_factor log_scalars_frequency "
-            "log_images_frequency max_skipped_steps divergence_factor limit_steps "
+            "log_images_frequency perspective_every max_skipped_steps divergence_factor limit_steps "
             "training_used_lidar_steps",
         }
         for least, names in at_least.items():

@@ -90,7 +90,31 @@ def optimise(model: Transfuser, dtype: torch.dtype, *, ungroup: bool = False) ->
     model.backbone.image_std = model.backbone.image_std.float()
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.requires_grad_(False)
+    if model.architecture.sees_nothing:
+        model.backbone = KnownFeatures(model)  # type: ignore[assignment]
     return model
+
+
+class KnownFeatures(nn.Module):
+    """Stands in for the backbone of a network that sees nothing, whose features are always the same."""
+
+    bev: Tensor
+    image: Tensor
+
+    def __init__(self, model: Transfuser) -> None:
+        """Compute the features of a network once."""
+        super().__init__()
+        self.top_down = model.backbone.top_down
+        device = model.backbone.c5_conv.weight.device
+        with torch.no_grad():
+            bev, image = model.backbone(torch.zeros(1, 3, *model.architecture.image_shape, device=device), None)
+        self.register_buffer("bev", bev)
+        self.register_buffer("image", image)
+
+    def forward(self, rgb: Tensor, rasterized_lidar: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the coarse maps, as the backbone does."""
+        samples = rgb.shape[0]
+        return self.bev.expand(samples, -1, -1, -1), self.image.expand(samples, -1, -1, -1)
 
 
 _METRIC_LAYERS = {

@@ -37,6 +37,7 @@ class PreprocessorSettings:
         used_cameras: One flag per camera of the rig; None for all (``used_cameras``). Only these have to be mounted.
             The published agent compresses all cameras' images and cuts the others out afterwards, which differs in
             the outermost columns where an unused camera stood in between.
+        sees_images: Otherwise no camera has to be mounted, and images are black (``blind_cameras``).
         jpeg_quality: Quality of the round trip (``jpeg_quality``); None for none.
         fov_reduction_px: Columns cut off both sides (``horizontal_fov_reduction``).
         removes_ground: Leave ground points out of clouds.
@@ -50,6 +51,7 @@ class PreprocessorSettings:
     """
 
     used_cameras: tuple[bool, ...] | None = None
+    sees_images: bool = True
     jpeg_quality: int | None = 90
     fov_reduction_px: int = 0
     removes_ground: bool = True
@@ -67,7 +69,7 @@ class RawSensors:
     """What the sensors of one tick delivered.
 
     Attributes:
-        images: One (rows, columns, 3 or 4) uint8 BGR(A) array per used camera.
+        images: One (rows, columns, 3 or 4) uint8 BGR(A) array per used camera; none if images are not seen.
         lidars: One (n, 3 or more) array per LiDAR: x, y, z in the sensor's frame, metres.
         radars: One (n, 4) array per radar: range, altitude, azimuth, velocity.
         gnss: Latitude, longitude in degrees, altitude in metres.
@@ -84,7 +86,11 @@ class RawSensors:
 
 
 def raw_sensors(
-    packets: Mapping[str, tuple[int, Any]], rig: SensorRig, used_cameras: Sequence[bool] | None = None
+    packets: Mapping[str, tuple[int, Any]],
+    rig: SensorRig,
+    used_cameras: Sequence[bool] | None = None,
+    *,
+    with_images: bool = True,
 ) -> RawSensors:
     """Collect what a leaderboard hands to an agent.
 
@@ -92,6 +98,7 @@ def raw_sensors(
         packets: Frame number and data by sensor id: those of the rig, ``gps``, ``imu`` (compass last) and ``speed``.
         rig: The mounted rig.
         used_cameras: Which of its cameras are mounted; None for all.
+        with_images: Whether cameras are mounted at all.
 
     Raises:
         SensorError: If a sensor is missing.
@@ -104,7 +111,7 @@ def raw_sensors(
 
     speed = data(SPEED_ID)
     return RawSensors(
-        tuple(data(camera.name) for camera in rig.used(used_cameras)),
+        tuple(data(camera.name) for camera in rig.used(used_cameras)) if with_images else (),
         tuple(data(lidar.name) for lidar in rig.lidars),
         tuple(data(radar.name) for radar in rig.radars),
         np.asarray(data(GNSS_ID), dtype=np.float64),
@@ -257,6 +264,8 @@ class Preprocessor:
     def _image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         import cv2
 
+        if not self.settings.sees_images:
+            return np.zeros((3, *self.rig.image_shape(self.settings.used_cameras)), np.uint8)
         image = stitch(images, self._cameras)
         if self.settings.jpeg_quality is not None:
             image = jpeg_round_trip(image, self.settings.jpeg_quality)

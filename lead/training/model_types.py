@@ -163,6 +163,7 @@ def _make_transfuser(config: TrainingConfig) -> Transfuser:
     if config.load_file is not None:
         load_start_weights(model, Path(config.load_file))
     set_dropout(model, config.dropout)
+    model.perspective_every = config.perspective_every
     if config.freeze_backbone:
         model.backbone.requires_grad_(False)
     return model

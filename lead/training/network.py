@@ -108,6 +108,9 @@ class LossModule(nn.Module):
         self, out: TransfuserOutput, batch: Mapping[str, Tensor], *, is_eager: bool = False
     ) -> dict[str, Tensor]:
         """Compute the losses by name, as :func:`lead.training.losses.total.compute_losses` does."""
+        every = self.model.perspective_every if self.model.training else 1
+        if every > 1:
+            batch = {**batch, **{name: batch[name][::every] for name in PERSPECTIVE_LABELS if name in batch}}
         if is_eager:
             return compute_losses(out, batch, self.model.architecture)
         architecture = self.model.architecture
@@ -141,6 +144,7 @@ def compiled_regions(model: Transfuser) -> list[nn.Module]:
     return regions + [module for name, module in model.named_children() if name != "backbone"]
 
 
+PERSPECTIVE_LABELS = ("semantic", "depth")
 INPUTS = (
     "rgb",
     "rasterized_lidar",

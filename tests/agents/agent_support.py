@@ -43,8 +43,8 @@ def going(speed_mps=8.0, **more):
 
 
 def set_up(monkeypatch, prediction, variant="resnet34", published=None, **keys):
-    """An agent at the start of its route; returns it with its inference."""
-    architecture = VARIANTS[variant]
+    """An agent at the start of its route, of a published network or any architecture; returns it with its inference."""
+    architecture = VARIANTS[variant] if isinstance(variant, str) else variant
     inference = FixedInference(prediction, architecture, published or PublishedConfig(use_planning_decoder=True))
     heads = []
     monkeypatch.setattr(sensor_agent, "load_model", lambda choice, wanted: heads.append(wanted) or inference)

@@ -15,6 +15,7 @@ from lead.control.path_controller import PredictionError
 from lead.control.position_filter import AppliedControl
 from lead.evaluation.agent import Track
 from lead.evaluation.sensors.validation import validate_sensors
+from lead.models.transfuser.architecture import VARIANTS
 from lead.models.transfuser.outputs import Head
 from lead.scoring.profiles import profile
 from lead.sensing.errors import SensorError
@@ -202,6 +203,14 @@ def test_view_has_pictures_only_when_they_are_drawn(monkeypatch):
     assert view.target_points_ego.shape == (3, 2)
 
 
+def test_a_network_that_sees_nothing_has_no_sensors_to_pay_for(monkeypatch):
+    blind = dataclasses.replace(VARIANTS["visiononly_resnet34"], is_blind=True)
+    agent, inference = set_up(monkeypatch, going(), blind, NO_RADAR)
+    assert [spec["id"] for spec in agent.sensors()] == ["imu", "gps", "speed"]
+    assert drive(agent, 2)[1] == (0.0, 1.0, 0.0)
+    assert inference.batches[0]["rgb"].shape == (1, 3, 384, 1152) and not inference.batches[0]["rgb"].any()
+
+
 AGENT_KEYS = [
     field.name
     for field in dataclasses.fields(ClosedLoopConfig)
@@ -213,7 +222,6 @@ AGENT_KEYS = [
 @pytest.mark.parametrize("key", AGENT_KEYS)
 def test_every_key_reaches_the_agent(key):
     from lead.agents import sensor_agent_settings as settings
-    from lead.models.transfuser.architecture import VARIANTS
 
     default = getattr(ClosedLoopConfig(), key)
     if isinstance(default, bool):

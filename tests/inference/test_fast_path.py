@@ -18,6 +18,9 @@ VARIANTS = {
     "resnet34": SMALL,
     "regnety_032": dataclasses.replace(SMALL, image_encoder="regnety_032", lidar_encoder="regnety_032"),
     "ramp": dataclasses.replace(SMALL, lidar_input=LidarInput.RAMP, detects_radar=False, plans_with_radar=False),
+    "blind": dataclasses.replace(
+        SMALL, lidar_input=LidarInput.RAMP, detects_radar=False, plans_with_radar=False, is_blind=True
+    ),
     "no speed": dataclasses.replace(SMALL, plans_with_speed=False),
 }
 

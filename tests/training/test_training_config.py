@@ -37,6 +37,8 @@ def test_words_beat_the_variable_beats_the_recipe_beats_the_defaults():
         (["legacy={phantom: true}"], "did you mean 'phantom_target'"),
         (["use_radars=false"], "radar_detection=true needs use_radars=true"),
         (["use_navsim_data=true"], "so a network on both needs LTF=true"),
+        (["recipe=mixed_ltfv6", "perspective_every=2"], "perspective_every must be 1 where"),
+        (["perspective_every=0"], "perspective_every is 0; it must be at least 1"),
         (["use_carla_data=false"], "nothing to learn"),
         (["use_waymo_e2e_data=true"], "there is no network for Waymo's data"),
         (["schedule_carla_num_samples=true"], "needs use_carla_data=true and use_navsim_data=true"),

@@ -187,6 +187,26 @@ def test_losses_of_the_module_are_those_of_the_function(batch):
     assert float(total.detach()) == pytest.approx(float(total_loss(expected, module.weights).detach()))
 
 
+def test_depth_and_semantics_may_be_learnt_from_some_samples_of_a_batch(batch):
+    torch.manual_seed(0)
+    module = LossModule(Transfuser(TINY))
+    set_dropout(module, 0.0)
+    _, _, whole = module(batch)
+    module.model.perspective_every = 3
+    total, losses, out = module(batch)
+    total.backward()
+    torch.testing.assert_close(out.semantic_logits, whole.semantic_logits[[0, 3]])
+    torch.testing.assert_close(out.depth_m, whole.depth_m[[0, 3]])
+    chosen = {**batch, "semantic": batch["semantic"][[0, 3]], "depth": batch["depth"][[0, 3]]}
+    expected = compute_losses(out, chosen, TINY)
+    assert {name: float(value) for name, value in losses.items()} == pytest.approx(
+        {name: float(value.detach()) for name, value in expected.items()}
+    )
+    assert all(p.grad is not None for p in module.model.semantic_decoder.parameters())
+    module.eval()
+    assert module.predict(batch).semantic_logits.shape[0] == 4, "what is validated and driven with is whole"
+
+
 def test_the_order_of_radar_detections_does_not_matter():
     generator = torch.Generator().manual_seed(0)
     labels = torch.rand(2, 20, 4, generator=generator) * 10

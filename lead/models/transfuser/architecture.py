@@ -208,6 +208,11 @@ class Architecture:
             object.__setattr__(self, "used_cameras", None)
 
     @property
+    def sees_nothing(self) -> bool:
+        """Whether there is no sensor whose measurements the backbone gets: its features are always the same."""
+        return self.is_blind and self.lidar_input is LidarInput.RAMP
+
+    @property
     def image_shape(self) -> tuple[int, int]:
         """Rows and columns of the image strip."""
         return self.domain.rig.image_shape(self.used_cameras)

@@ -38,7 +38,7 @@ class TransfuserBackbone(nn.Module):
         """
         super().__init__()
         is_ramp = architecture.lidar_input is LidarInput.RAMP
-        self.is_ramp, self.is_blind = is_ramp, architecture.is_blind
+        self.is_ramp, self.is_blind, self.sees_nothing = is_ramp, architecture.is_blind, architecture.sees_nothing
         self.image_anchors, self.bev_anchors = architecture.image_anchors, architecture.bev_anchors
         self.image_encoder = make_encoder(architecture.image_encoder, 3, pretrained=pretrained)
         self.lidar_encoder = make_encoder(architecture.lidar_encoder, 2 if is_ramp else 1)
@@ -75,6 +75,10 @@ class TransfuserBackbone(nn.Module):
         """
         # Normalised in float32, whatever precision the convolutions have.
         dtype = self.c5_conv.weight.dtype
+        samples = rgb.shape[0]
+        if self.sees_nothing:
+            # All samples look alike: one is enough.
+            rgb = rgb[:1]
         seen = torch.zeros_like(rgb, dtype=torch.float32) if self.is_blind else rgb.float()
         image = ((seen - self.image_mean) / self.image_std).to(dtype)
         if self.is_ramp:
@@ -90,6 +94,8 @@ class TransfuserBackbone(nn.Module):
             for layer in bev_layers:
                 bev = layer(bev)
             image, bev = self._fuse(index, image, bev)
+        if self.sees_nothing:
+            return bev.expand(samples, -1, -1, -1), image.expand(samples, -1, -1, -1)
         return bev, image
 
     def _fuse(self, index: int, image: Tensor, bev: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,12 @@ class BatchError(LeadError):
 
 
 class Transfuser(nn.Module):
-    """The network of a published checkpoint; names and order of its state dict are the published ones."""
+    """The network of a published checkpoint; names and order of its state dict are the published ones.
+
+    Attributes:
+        architecture: What it is built of.
+        perspective_every: In training, depth and semantics of images are predicted for every n-th sample only.
+    """
 
     def __init__(self, architecture: Architecture, *, pretrained: bool = False) -> None:
         """Create the network with random weights.
@@ -32,6 +37,7 @@ class Transfuser(nn.Module):
         """
         super().__init__()
         self.architecture = architecture
+        self.perspective_every = 1
         domain, suffix = architecture.domain, architecture.domain.head_suffix
         self.backbone = TransfuserBackbone(architecture, pretrained=pretrained)
         if domain.semantic_classes:
@@ -75,10 +81,11 @@ class Transfuser(nn.Module):
         coarse_bev, coarse_image = self.backbone(batch["rgb"], batch.get("rasterized_lidar"))
         self._detect_and_plan(coarse_bev, batch, heads, out)
         if self.architecture.domain.semantic_classes:
+            seen = coarse_image[:: self.perspective_every] if self.training else coarse_image
             if Head.SEMANTIC in heads:
-                out.semantic_logits = self.semantic_decoder(coarse_image)
+                out.semantic_logits = self.semantic_decoder(seen)
             if Head.DEPTH in heads:
-                out.depth_m = self.depth_decoder(coarse_image)[:, 0]
+                out.depth_m = self.depth_decoder(seen)[:, 0]
         if Head.BOXES in heads or Head.BEV_SEMANTIC in heads:
             dense_bev = self.backbone.top_down(coarse_bev)
             if Head.BOXES in heads:
