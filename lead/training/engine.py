@@ -38,7 +38,7 @@ class StepResult:
         loss: Weighted sum, averaged over the parts of the step.
         losses: Losses by name, of the last part.
         out: Predictions of the last part.
-        batch: The last part.
+        batch: The last part, with labels of images for as many samples as there are such predictions.
         outcome: What the optimiser did.
     """
 
@@ -138,7 +138,7 @@ class Engine:
         outcome = self.optimiser.step(learning_rate)
         if self.average is not None:
             self.average.update()
-        return StepResult(torch.stack(sums).mean(), losses, out, part, outcome)
+        return StepResult(torch.stack(sums).mean(), losses, out, self.module.comparable(part), outcome)
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> dict[str, float]:

@@ -104,13 +104,18 @@ class LossModule(nn.Module):
             out: TransfuserOutput = self.model(inputs)
         return out
 
+    def comparable(self, batch: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return a batch with labels of images for those samples only for which they are predicted."""
+        every = self.model.perspective_every if self.model.training else 1
+        if every == 1:
+            return batch
+        return {**batch, **{name: batch[name][::every] for name in PERSPECTIVE_LABELS if name in batch}}
+
     def losses(
         self, out: TransfuserOutput, batch: Mapping[str, Tensor], *, is_eager: bool = False
     ) -> dict[str, Tensor]:
         """Compute the losses by name, as :func:`lead.training.losses.total.compute_losses` does."""
-        every = self.model.perspective_every if self.model.training else 1
-        if every > 1:
-            batch = {**batch, **{name: batch[name][::every] for name in PERSPECTIVE_LABELS if name in batch}}
+        batch = self.comparable(batch)
         if is_eager:
             return compute_losses(out, batch, self.model.architecture)
         architecture = self.model.architecture

@@ -21,8 +21,10 @@ from lead.training.labels import LabelError, check_training_batch, label_specs
 from lead.training.losses.dense import depth_loss
 from lead.training.losses.radar import radar_loss
 from lead.training.losses.total import compute_losses, total_loss
+from lead.training.metrics import quotients
 from lead.training.network import LossModule, set_dropout, widen_groups
 from lead.training.optimisation import NormStatistics, Optimiser, OptimiserSettings, Schedule
+from lead.training.pictures import draw_sides
 from lead.training.stopping import StopRequest
 from lead.training.sync_norm import SyncedBatchNorm
 
@@ -205,6 +207,15 @@ def test_depth_and_semantics_may_be_learnt_from_some_samples_of_a_batch(batch):
     assert all(p.grad is not None for p in module.model.semantic_decoder.parameters())
     module.eval()
     assert module.predict(batch).semantic_logits.shape[0] == 4, "what is validated and driven with is whole"
+
+
+def test_a_step_reports_what_can_be_compared(tmp_path, batch):
+    engine = engine_of(tmp_path, "batch_size=4")
+    engine.model.perspective_every = 2
+    result = engine.step(batch, 1e-4)
+    assert len(result.batch["rgb"]) == 4 and len(result.batch["depth"]) == 2
+    assert float(quotients(result.out, result.batch, TINY)["depth_mae_m"][1]) > 0
+    assert draw_sides(result.out, result.batch, TINY)
 
 
 def test_the_order_of_radar_detections_does_not_matter():
