@@ -176,6 +176,7 @@ def training_batches(data: DataSet, ranks: Ranks) -> BatchLoader:
         config.seed,
         sim_to_real_shares if config.schedule_carla_num_samples else equal_shares,
         samples_per_epoch=number if number > 0 else None,
+        epochs=config.epochs or 0,
     )
     return BatchLoader(
         [part.train for part in data.parts],

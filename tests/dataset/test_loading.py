@@ -29,8 +29,8 @@ def _rows(batches: Any) -> list[Rows]:
     return [list(zip(batch["index"].tolist(), batch["noise"].tolist(), strict=True)) for batch in batches]
 
 
-def _plan(length: int = 40, batch: int = 4, seed: int = 7) -> EpochPlan:
-    return EpochPlan([everything(length)], batch, seed=seed)
+def _plan(length: int = 40, batch: int = 4, seed: int = 7, epochs: int = 0) -> EpochPlan:
+    return EpochPlan([everything(length)], batch, seed=seed, epochs=epochs)
 
 
 def _epochs(loader: BatchLoader, number: int) -> list[list[Rows]]:
@@ -65,6 +65,33 @@ def test_workers_do_not_change_batches_and_do_not_keep_an_old_plan(in_process: l
         loader.go_to(0)
         assert _rows(loader) == in_process[0]
         assert loader.report.loaded == 40 * 4 + 16 + 2 * 4 and loader.total_wait_s > loader.wait_s > 0.0
+
+
+def test_the_next_epoch_is_made_ahead_while_one_ends(in_process: list[list[Rows]]) -> None:
+    loader = BatchLoader([NumberSource()], _plan(epochs=3), workers=2, prefetch=3)
+    with loader:
+        assert _rows(loader) == in_process[0]
+        time.sleep(1.0)
+        ready = loader._loader._iterator._worker_result_queue.qsize()  # type: ignore[union-attr]
+        assert ready >= 5, "batches of the second epoch wait before it is asked for"
+        assert _rows(loader) == in_process[1]
+        loader.go_to(0, 8)
+        assert _rows(loader) == in_process[0][8:]
+        assert [_rows(loader), _rows(loader)] == in_process[1:]
+        fourth = _rows(loader)
+        assert sorted(index for batch in fourth for index, _ in batch) == list(range(40))
+        loader.go_to(3)
+        assert _rows(loader) == fourth
+    assert loader.report.loaded == 40 * 6 + 8
+
+
+def test_epochs_of_one_process_follow_each_other(in_process: list[list[Rows]]) -> None:
+    loader = BatchLoader([NumberSource()], _plan(epochs=2))
+    for _ in zip(range(3), loader, strict=False):
+        pass
+    loader.go_to(0, 3)
+    assert _rows(loader) == in_process[0][3:]
+    assert [_rows(loader), _rows(loader)] == in_process[1:]
 
 
 def _workers(loader: BatchLoader) -> list[int]:

@@ -43,6 +43,8 @@ class LoaderError(LeadError):
 class BatchLoader:
     """Iterates over the batches of an epoch; each further iteration is the next epoch, with the same processes.
 
+    While one of the plan's epochs ends, the first batches of the next are made ahead.
+
     Batches depend on plan, seed, epoch and step only: not on the number of workers, nor, over all ranks together, on
     the number of ranks.
 
@@ -106,6 +108,7 @@ class BatchLoader:
                 "worker_init_fn": start_worker,
             }
         self._loader: DataLoader[LoadedBatch] | None = None
+        self._batches: Iterator[LoadedBatch] | None = None
         self.go_to(0)
 
     def go_to(self, epoch: int, step: int = 0) -> None:
@@ -131,23 +134,29 @@ class BatchLoader:
         Raises:
             LoaderError: If too many samples are unusable or a worker died.
         """
-        epoch, step = self._requests.begin = self._next
+        epoch, step = self._next
         self._next = epoch + 1, 0
         if step == self.steps:
             return
         bad_before = self.report.total_bad
         began = time.perf_counter()
-        batches = self._start()
-        for _ in range(step, self.steps):
+        if self._batches is None or self._requests.reached != (epoch, step):
+            self._requests.begin = epoch, step
+            self._batches = self._start()
+        batches = self._batches
+        for place in range(step, self.steps):
             loaded = self._fetch(batches)
+            self._requests.reached = (epoch, place + 1) if place + 1 < self.steps else (epoch + 1, 0)
             self.wait_s = time.perf_counter() - began
             self.total_wait_s += self.wait_s
+            if self._requests.reached == (self._requests.end, 0):
+                self._batches = None
             yield self._account(loaded, self.report.total_bad - bad_before).tensors()
             began = time.perf_counter()
 
     def close(self) -> None:
         """End the worker processes."""
-        loader, self._loader = self._loader, None
+        loader, self._loader, self._batches = self._loader, None, None
         iterator = getattr(loader, "_iterator", None)
         if iterator is not None:
             iterator._shutdown_workers()
@@ -218,18 +227,29 @@ class _Requests:
     """Tells torch's loader what to load; makes the plan of an epoch when it begins.
 
     Attributes:
-        begin: Epoch and step of the next iteration.
+        begin: Epoch and step of the next run through the loader.
+        reached: Epoch and step of the batch after the last that was fetched; None before the first one.
     """
 
     def __init__(self, plan: EpochPlan, rank: int, world: int) -> None:
         self.begin = 0, 0
+        self.reached: tuple[int, int] | None = None
         self._plan, self._rank, self._world = plan, rank, world
 
     def __len__(self) -> int:
-        return self._plan.steps - self.begin[1]
+        return (self.end - self.begin[0]) * self._plan.steps - self.begin[1]
 
     def __iter__(self) -> Iterator[list[SampleRequest]]:
-        epoch, start_step = self.begin
+        epoch, step = self.begin
+        for later in range(epoch, self.end):
+            yield from self._of_epoch(later, step if later == epoch else 0)
+
+    @property
+    def end(self) -> int:
+        """Epoch before which this run through the loader ends."""
+        return max(self.begin[0] + 1, self._plan.epochs)
+
+    def _of_epoch(self, epoch: int, start_step: int) -> Iterator[list[SampleRequest]]:
         plan = self._plan.batches(epoch)
         sources = plan[..., 0].ravel()
         entries = [plan[..., 1].ravel()[sources == source] for source in range(len(self._plan.sources))]

@@ -58,6 +58,7 @@ class EpochPlan:
         shares: Shares of the sources in a batch.
         samples_per_epoch: Samples of an epoch, cut to whole batches; None for one pass through the groups of all
             sources together.
+        epochs: How many there will be; 0 if each may be the last.
         is_shuffled: Draw anew for each epoch; else always go through the groups in their own order.
     """
 
@@ -67,6 +68,7 @@ class EpochPlan:
     shares: Shares = equal_shares
     samples_per_epoch: int | None = None
     is_shuffled: bool = True
+    epochs: int = 0
     steps: int = field(init=False)
     """Steps of an epoch, the same in all epochs; what does not fill a batch is dropped."""
 
