@@ -32,14 +32,14 @@ torch_option = for sign in /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg; 
 		|| echo --extra-index-url "$(TORCH_CPU_INDEX)"
 
 .NOTPARALLEL:
-.PHONY: help demo test test-main test-0915 test-all lint format clean core dev towns browser
+.PHONY: help demo test test-main test-0915 test-all lint format clean core models dev towns browser
 
 help:  ## show this text
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-demo: core  ## let the expert drive two of our routes, print scores, infractions and paths
-	@echo "== demo: the embedded simulator, and the rule-based expert on two routes"
-	@$(PY) -m lead demo --expert
+demo: models  ## let our policy drive two routes in unseen towns, print scores, infractions and paths
+	@echo "== demo: the embedded simulator, and the policy of data/checkpoints on two routes; it takes two minutes and more"
+	@$(PY) -m lead demo
 
 test: test-0915 test-main  ## fast test suite, with both CARLA clients where Python 3.10 exists
 
@@ -74,6 +74,7 @@ clean:  ## remove environments, caches and outputs (not the installed towns)
 	find lead tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 core: $(VENV)/.core.stamp
+models: $(VENV)/.models.stamp
 dev: $(VENV)/.dev.stamp
 
 towns: core
@@ -99,10 +100,15 @@ $(VENV)/.core.stamp: pyproject.toml | $(PY)
 	@$(PY) -m pip install -qq --disable-pip-version-check -e .
 	@touch $@
 
+$(VENV)/.models.stamp: pyproject.toml | $(PY)
+	@echo "== installing LEAD with its networks into $(VENV)"
+	@$(PY) -m pip install -qq --disable-pip-version-check $$($(torch_option)) -e '.[models]'
+	@touch $@ $(VENV)/.core.stamp
+
 $(VENV)/.dev.stamp: pyproject.toml | $(PY)
 	@echo "== installing LEAD with its networks and development tools into $(VENV)"
 	@$(PY) -m pip install -qq --disable-pip-version-check $$($(torch_option)) -e '.[dev,models]'
-	@touch $@ $(VENV)/.core.stamp
+	@touch $@ $(VENV)/.core.stamp $(VENV)/.models.stamp
 
 $(VENV_0915)/.stamp: Makefile
 	@echo "== making $(VENV_0915) with $(PYTHON_FOR_0915)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,11 @@ def drive_suite(routes: Path, folder: Path, *words: str) -> Results:
         SystemExit: If something could not be driven.
     """
     command = [sys.executable, "-m", "lead", "benchmark", "bench2drive", "--simulator", "embedded", "--no-video"]
-    done = subprocess.run([*command, "--routes", str(routes), "--output-dir", str(folder), *words], check=False)
-    if done.returncode not in (0, AGENT_CRASHED):
-        raise SystemExit(f"{folder.name}: lead benchmark ended with code {done.returncode}")
+    with subprocess.Popen([*command, "--routes", str(routes), "--output-dir", str(folder), *words]) as process:
+        # Who ends the script ends the drives, which wind up by themselves.
+        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        code = process.wait()
+        signal.signal(signal.SIGTERM, before)
+    if code not in (0, AGENT_CRASHED):
+        raise SystemExit(f"{folder.name}: lead benchmark ended with code {code}")
     return read_results([folder])
