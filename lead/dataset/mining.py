@@ -152,11 +152,12 @@ WAYMO_RULES = (*SCENARIO_RULES, *GENERAL_RULES)
 BALANCED_RULES = (
     Rule("standing", 0.25, lambda table: table["brakes"] & (table["speed_mps"] < STANDING_MPS)),
     Rule("driving off", 2.0, lambda table: ~table["brakes"] & (table["speed_mps"] < 1.0)),
+    Rule("turning", 2.0, lambda table: ~table["brakes"] & (table["path_aside_m"] > 3.0)),
     Rule("others", 1.0, _always),
 )
 """For trainings on simulated data alone, where a third of all frames waits at a light and looks like the one before.
 
-Frames of driving off are few, and a policy that has not learnt them stands for good.
+Frames of driving off are few, and a policy that has not learnt them stands for good. Turns are where it leaves its route.
 """
 
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from lead.control.vehicle_fits import FRONT_AXLE_M, REAR_AXLE_M, WHEEL_RAD_PER_STEER
 from lead.expert.forward_models import TICK_S
+from lead.expert.proposal import Hazard, Verdict
+from lead.expert.route import POINTS_PER_M, ExpertRoute
 
 PERIOD_S = 3.0
 """Mean time between two swerves."""
@@ -24,6 +26,20 @@ MIN_SPEED_MPS = 3.0
 MAX_STEER = 0.3
 YAW_RATE_GAIN_PER_M = WHEEL_RAD_PER_STEER / (FRONT_AXLE_M + REAR_AXLE_M)
 """Change of heading per metre of way and unit of steering: that of the fitted bicycle at small angles."""
+
+AROUND_M = 30.0
+"""Path behind and before the car that must be as it was planned for the car to be alone."""
+MOVED_M = 0.1
+
+
+def is_alone(verdict: Verdict, route: ExpertRoute) -> bool:
+    """Tell whether nobody decides on the speed, and the path around the car is the planned one."""
+    cause = verdict.winner
+    if cause is not None and (cause.actor_id is not None or cause.hazard is not Hazard.NONE):
+        return False
+    reach = int(AROUND_M * POINTS_PER_M)
+    around = slice(max(route.index - reach, 0), route.index + reach)
+    return bool(np.abs(route.xy[around] - route.original_xy[around]).max() < MOVED_M)
 
 
 class Swerving:

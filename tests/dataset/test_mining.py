@@ -267,6 +267,9 @@ def test_a_held_out_town_is_replaced_by_more_of_the_others(word: str) -> None:
         town_held_out(_index([word]))
 
 
+TURN = np.concatenate([_turning()[::2], _turning()[-1:].repeat(25, 0)])
+
+
 @pytest.mark.parametrize(
     ("changes", "group"),
     [
@@ -275,7 +278,10 @@ def test_a_held_out_town_is_replaced_by_more_of_the_others(word: str) -> None:
         ({"speed": 0.9}, "driving off"),
         ({"speed": 0.9, "brake": True}, "others"),
         ({"speed": 1.1}, "others"),
+        ({"speed": 1.1, "route": TURN}, "turning"),
+        ({"speed": 0.9, "route": TURN}, "driving off"),
+        ({"speed": 5.0, "route": TURN, "brake": True}, "others"),
     ],
 )
-def test_a_balanced_training_sees_cars_drive_off(changes: dict[str, Any], group: str) -> None:
+def test_a_balanced_training_sees_cars_drive_off_and_turn(changes: dict[str, Any], group: str) -> None:
     assert _group(_meta(**changes), [], rules=BALANCED_RULES) == group

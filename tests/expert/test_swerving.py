@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from expert_support import expert_route
 
 from lead.expert.forward_models import TICK_S
-from lead.expert.swerving import LAST_S, PERIOD_S, TURN_RAD, YAW_RATE_GAIN_PER_M, Swerving
+from lead.expert.proposal import Hazard, Proposal, most_careful
+from lead.expert.route import POINTS_PER_M
+from lead.expert.swerving import LAST_S, PERIOD_S, TURN_RAD, YAW_RATE_GAIN_PER_M, Swerving, is_alone
 
 SPEED_MPS = 8.0
 
@@ -46,3 +49,24 @@ def test_a_swerve_ends_when_something_happens_and_keeps_its_steering_while_the_e
     assert abs(steer - 0.1) > 0.005
     assert swerving.steer(-0.2, SPEED_MPS, is_busy=False) == steer
     assert swerving.steer(-0.2, SPEED_MPS, is_busy=True) == -0.2
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"),
+    [
+        (None, True),
+        (Proposal(5.0, "curves: bend ahead"), True),
+        (Proposal(5.0, "following", Hazard.VEHICLE, actor_id=7), False),
+        (Proposal(0.0, "light: Red", Hazard.LIGHT), False),
+    ],
+)
+def test_the_car_is_alone_where_nobody_decides_on_its_speed(cause, expected):
+    assert is_alone(most_careful(8.0, [cause] if cause else []), expert_route()) is expected
+
+
+@pytest.mark.parametrize(("first_m", "expected"), [(20.0, False), (-20.0, False), (40.0, True), (-40.0, True)])
+def test_the_car_is_not_alone_where_it_passes_something(first_m, expected):
+    route = expert_route(ego_x_m=160.0)
+    first = route.index + int(first_m * POINTS_PER_M)
+    route.xy[first : first + 10, 1] += 1.0
+    assert is_alone(most_careful(8.0, []), route) is expected
