@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
+import torch
 
 from lead.config.model_choice import ModelChoice
+from lead.errors import MachineError
 from lead.inference.checkpoint import Checkpoint, open_checkpoint
 from lead.inference.devices import choose_devices
 from lead.inference.errors import CheckpointError
@@ -35,8 +37,19 @@ def load_model(choice: ModelChoice, heads: Collection[Head]) -> OpenLoopInferenc
     Raises:
         CheckpointError: If the checkpoint is broken or not made for driving in CARLA.
         InferenceError: If the device is missing or too small.
+        MachineError: If the device does not work at the moment.
     """
     _check(open_checkpoint(choice.checkpoint, seeds=choice.seeds, max_models=choice.max_models))
+    try:
+        return _start(choice, heads)
+    except torch.AcceleratorError as error:
+        # Such as a GPU of which too many processes want a part.
+        raise MachineError(
+            f"the GPU does not work at the moment ({str(error).splitlines()[0]}); fewer --workers may be the cure"
+        ) from error
+
+
+def _start(choice: ModelChoice, heads: Collection[Head]) -> OpenLoopInference:
     inference = OpenLoopInference(
         choice.checkpoint,
         seeds=choice.seeds,

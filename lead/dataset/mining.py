@@ -157,7 +157,7 @@ BALANCED_RULES = (
 )
 """For trainings on simulated data alone, where a third of all frames waits at a light and looks like the one before.
 
-Frames of driving off are few, and a policy that has not learnt them stands for good. Turns are where it leaves its route.
+Frames of driving off are few, and a policy that has not learnt them stands for good. In turns it leaves its route.
 """
 
 

@@ -204,7 +204,7 @@ class Attempt:
     def _finished(self, message: Message) -> Outcome:
         run = run_from_json(message["run"])
         if run.failure == SIMULATION_CRASHED:
-            return Outcome(Blame.INFRASTRUCTURE, "the simulator stopped answering", run)
+            return Outcome(Blame.INFRASTRUCTURE, message.get("explanation") or "the simulator stopped answering", run)
         if run.failure in (AGENT_CRASHED, AGENT_SETUP_FAILED):
             explanation = message.get("explanation")
             detail = f": {explanation}" if explanation else self._tail()

@@ -18,7 +18,7 @@ import carla
 import numpy as np
 
 from lead.config.closed_loop import ClosedLoopConfig
-from lead.errors import LeadError
+from lead.errors import LeadError, MachineError
 from lead.evaluation.agent import (
     AutonomousAgent,
     PrivilegedAgent,
@@ -484,7 +484,7 @@ class Episode:
 
     @contextmanager
     def _blaming(self, phase: Phase, reason: str) -> Iterator[None]:
-        """Turn any error of agent code into an abort with a reason, unless the simulator's death caused it."""
+        """Turn any error of agent code into an abort with a reason, unless simulator or machine caused it."""
         self._enter(phase)
         try:
             yield
@@ -496,7 +496,7 @@ class Episode:
                 LOG.error("%s: %s", reason, error)
             else:
                 LOG.exception("%s", reason)
-            raise _AbortError(reason) from error
+            raise _AbortError(SIMULATION_CRASHED if isinstance(error, MachineError) else reason) from error
 
     # -- after the drive -------------------------------------------------------------------------------------------
 

@@ -31,7 +31,7 @@ from lead.expert.metas import Recorder
 from lead.expert.proposal import Commitment, Hazard, Proposal, Verdict, most_careful
 from lead.expert.route import ExpertRoute
 from lead.expert.scene import Scene, SceneReader
-from lead.expert.swerving import Swerving, is_alone
+from lead.expert.swerving import Swerving, is_harmless
 from lead.expert.view import Notes, PathBehaviour, SpeedBehaviour, View
 from lead.scenarios.active import ActiveScenario, ActiveScenarios
 
@@ -170,7 +170,7 @@ class ExpertDriver:
         """Let the car do something else now and then, if that is wanted; the record has what the expert decided."""
         speed, wants_to_drive = scene.ego_speed_mps, verdict.speed_mps > STUCK_TARGET_MPS
         if self._swerving is not None:
-            is_busy = not wants_to_drive or (is_in_scenario and not is_alone(verdict, self.route))
+            is_busy = not wants_to_drive or (is_in_scenario and not is_harmless(verdict, self.route))
             steer = self._swerving.steer(control.steer, speed, is_busy=is_busy)
             control = replace(control, steer=float(np.clip(steer, -1.0, 1.0)))
         if self._hesitation is not None and self._hesitation.holds(

@@ -4,13 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from lead.agents import sensor_agent_model
 from lead.agents.sensor_agent_model import _check
 from lead.cli.agent_choice import AgentChoice, ChoiceError, choose_model
 from lead.config.closed_loop import resolve_closed_loop
 from lead.config.model_choice import ModelChoice, checkpoint_folder, parse_seeds
 from lead.config.published import PublishedConfig
 from lead.config.resolve import ConfigError
+from lead.errors import MachineError
 from lead.inference.checkpoint import Checkpoint
 from lead.inference.errors import CheckpointError, InferenceError
 from lead.models.transfuser.architecture import VARIANTS
@@ -77,6 +80,17 @@ def test_flags_become_part_of_the_choice(make_checkpoint):
         choose_model(plain, **NO_FLAGS | {"seeds": "1"})
     with pytest.raises(InferenceError, match="is no device"):
         choose_model(plain, **NO_FLAGS | {"device": "abacus"})
+
+
+def test_a_gpu_that_refuses_is_the_machines_failure(make_checkpoint, monkeypatch):
+    def refuse(*_, **__):
+        raise torch.AcceleratorError("CUDA error: CUDA-capable device(s) is/are busy or unavailable\nand more")
+
+    monkeypatch.setattr(sensor_agent_model, "OpenLoopInference", refuse)
+    with pytest.raises(
+        MachineError, match=r"does not work at the moment \(CUDA error: .* unavailable\); fewer --workers"
+    ):
+        sensor_agent_model.load_model(ModelChoice(str(make_checkpoint("resnet34"))), frozenset())
 
 
 def test_flags_of_a_model_need_a_model():

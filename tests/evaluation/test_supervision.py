@@ -63,6 +63,15 @@ def test_an_agent_that_fails_is_a_result_and_not_repeated(tmp_path, fault, statu
     assert not block(tmp_path / "out")["infrastructure_failure"]
 
 
+def test_a_machine_that_fails_an_agent_is_tried_again(tmp_path):
+    done = drive(tmp_path / "out", fault=f"busy_in_setup@1:{tmp_path / 'once'}")
+    assert done.returncode == 0, done.stderr
+    assert "the GPU does not work at the moment" in " ".join(done.stderr.split())
+    (record,) = records(tmp_path / "out")
+    assert record["status"] in ("Completed", "Perfect")
+    assert block(tmp_path / "out")["attempts"] == 2
+
+
 @pytest.mark.parametrize(
     ("fault", "status"),
     [

@@ -11,6 +11,8 @@ from pathlib import Path
 import carla
 from leaderboard.autoagents.autonomous_agent import AutonomousAgent, Track
 
+from lead.errors import MachineError
+
 
 def get_entry_point():
     return "FaultAgent"
@@ -25,7 +27,7 @@ class FaultAgent(AutonomousAgent):
         self.steps = 0
         self.ballast = []
         if self.what.endswith("_in_setup"):
-            self.misbehave(self.what.removesuffix("_in_setup"))
+            self.misbehave_perhaps(self.what.removesuffix("_in_setup"))
 
     def sensors(self):
         if self.what == "too_many":
@@ -36,20 +38,24 @@ class FaultAgent(AutonomousAgent):
     def run_step(self, input_data, timestamp):
         self.steps += 1
         if self.steps == self.step and not self.what.endswith("_in_setup"):
-            if self.once:
-                if not Path(self.once).exists():
-                    Path(self.once).touch()
-                    self.misbehave(self.what)
-            else:
-                self.misbehave(self.what)
+            self.misbehave_perhaps(self.what)
         if self.what == "eat" and self.steps >= self.step:
             self.ballast.append(bytearray(os.urandom(1 << 20)) * 64)
         speed = input_data["speed"][1]["speed"]
         return carla.VehicleControl(throttle=0.5 if speed < 8.0 else 0.0)
 
+    def misbehave_perhaps(self, what):
+        if self.once:
+            if Path(self.once).exists():
+                return
+            Path(self.once).touch()
+        self.misbehave(what)
+
     def misbehave(self, what):
         if what == "raise":
             raise ValueError("a bad input")
+        if what == "busy":
+            raise MachineError("the GPU does not work at the moment")
         if what == "hang":
             time.sleep(10_000)
         if what == "spin":
