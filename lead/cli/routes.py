@@ -60,7 +60,7 @@ Examples:
   lead routes sample --town Town01,Town04 --scenario all --count 1 --out my_routes
   lead routes sample --town all --scenario noScenario --count 2 --single-file free.xml --weather ClearNoon
 """
-SUITE_HELP = """Make the project's own route suites anew: smoke, train, validation, heldout, or all.
+SUITE_HELP = """Make the project's own route suites anew: smoke, train, validation, heldout, heldout_short, or all.
 
 \b
 Examples:

@@ -17,7 +17,7 @@ from lead.routes.sampler.suites import SUITES, find_suite
 from lead.routes.sampler.writer import routes_xml
 
 FOLDER = Path(__file__).resolve().parents[2] / "data/routes/suites"
-SIZES = {"smoke": (52, 52), "train": (180, 220), "validation": (35, 52), "heldout": (40, 52)}
+SIZES = {"smoke": (52, 52), "train": (180, 220), "validation": (35, 52), "heldout": (40, 52), "heldout_short": (16, 16)}
 
 
 def suite(name):
