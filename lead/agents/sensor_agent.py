@@ -17,6 +17,7 @@ from lead.agents.sensor_agent_model import load_model
 from lead.agents.sensor_agent_settings import (
     control_config,
     creeping_config,
+    mounted_cameras,
     mounted_rig,
     preprocessor_settings,
     sensor_specs,
@@ -77,7 +78,7 @@ class SensorAgent(AutonomousAgent):
             ", ".join(map(str, inference.devices)),
         )
         self._rig = mounted_rig(architecture, checkpoint.config, config)
-        self._used_cameras, self._sees = architecture.used_cameras, not architecture.is_blind
+        self._used_cameras = mounted_cameras(architecture)
         self._preprocessor = Preprocessor(
             self._rig,
             [[place["lat"], place["lon"]] for place, _ in self._global_plan],
@@ -96,7 +97,7 @@ class SensorAgent(AutonomousAgent):
 
     def sensors(self) -> list[dict[str, Any]]:
         """Return those sensors of the checkpoint's rig that its networks use."""
-        return sensor_specs(self._rig, self._used_cameras, with_cameras=self._sees)
+        return sensor_specs(self._rig, self._used_cameras)
 
     def run_step(self, input_data: dict[str, tuple[int, Any]], timestamp: float) -> carla.VehicleControl:
         """Predict and drive.
@@ -106,7 +107,7 @@ class SensorAgent(AutonomousAgent):
         """
         if self._preprocessor is None:
             raise RuntimeError("the sensor agent must be set up before its first step")
-        raw = raw_sensors(input_data, self._rig, self._used_cameras, with_images=self._sees)
+        raw = raw_sensors(input_data, self._rig, self._used_cameras)
         inputs = self._preprocessor.step(raw, self._control)
         batch = inputs.batch()
         if self._log is not None:

@@ -29,22 +29,30 @@ def mounted_rig(architecture: Architecture, config: PublishedConfig, closed_loop
     """Return the part of a checkpoint's rig that driving it needs.
 
     LiDARs serve the raster and the look ahead while creeping. Radar points go into the same clouds, and into the radar
-    head. Cameras stay as they are: which of them are used is up to the architecture.
+    head. Cameras stay as they are, and which of them are used is up to the architecture; blind networks have none.
     """
     rig = architecture.domain.rig
     has_clouds = architecture.lidar_input is LidarInput.RASTER or closed_loop.sensor_agent_creeping
     has_radars = config.use_radars and (has_clouds or architecture.detects_radar)
-    return dataclasses.replace(rig, lidars=rig.lidars if has_clouds else (), radars=rig.radars if has_radars else ())
+    return dataclasses.replace(
+        rig,
+        cameras=() if architecture.is_blind else rig.cameras,
+        lidars=rig.lidars if has_clouds else (),
+        radars=rig.radars if has_radars else (),
+    )
 
 
-def sensor_specs(
-    rig: SensorRig, used_cameras: tuple[bool, ...] | None, *, with_cameras: bool = True
-) -> list[dict[str, Any]]:
+def mounted_cameras(architecture: Architecture) -> tuple[bool, ...] | None:
+    """Return which cameras of the mounted rig are used; None for all."""
+    return None if architecture.is_blind else architecture.used_cameras
+
+
+def sensor_specs(rig: SensorRig, used_cameras: tuple[bool, ...] | None) -> list[dict[str, Any]]:
     """Describe a rig as the leaderboard wants it, with IMU, GNSS and speedometer."""
     origin = dict.fromkeys(("x", "y", "z", "roll", "pitch", "yaw"), 0.0)
     radar_view = {"horizontal_fov": RADAR_HORIZONTAL_FOV_DEG, "vertical_fov": RADAR_VERTICAL_FOV_DEG}
     return [
-        *(_camera_spec(camera) for camera in rig.used(used_cameras) if with_cameras),
+        *(_camera_spec(camera) for camera in rig.used(used_cameras)),
         *({"type": "sensor.lidar.ray_cast", **_pose(mount)} for mount in rig.lidars),
         *({"type": "sensor.other.radar", **_pose(mount), **radar_view} for mount in rig.radars),
         {"type": "sensor.other.imu", "id": IMU_ID, **origin},
@@ -73,8 +81,8 @@ def preprocessor_settings(
 ) -> PreprocessorSettings:
     """Return how sensor packets become inputs."""
     return PreprocessorSettings(
-        used_cameras=architecture.used_cameras,
-        sees_images=not architecture.is_blind,
+        used_cameras=mounted_cameras(architecture),
+        black_shape=architecture.image_shape if architecture.is_blind else None,
         jpeg_quality=closed_loop.jpeg_quality,
         fov_reduction_px=config.horizontal_fov_reduction,
         uses_radar=architecture.detects_radar,

@@ -37,7 +37,8 @@ class PreprocessorSettings:
         used_cameras: One flag per camera of the rig; None for all (``used_cameras``). Only these have to be mounted.
             The published agent compresses all cameras' images and cuts the others out afterwards, which differs in
             the outermost columns where an unused camera stood in between.
-        sees_images: Otherwise no camera has to be mounted, and images are black (``blind_cameras``).
+        black_shape: Rows and columns of a black image in place of those of cameras (``blind_cameras``), none of which
+            then has to be mounted.
         jpeg_quality: Quality of the round trip (``jpeg_quality``); None for none.
         fov_reduction_px: Columns cut off both sides (``horizontal_fov_reduction``).
         removes_ground: Leave ground points out of clouds.
@@ -51,7 +52,7 @@ class PreprocessorSettings:
     """
 
     used_cameras: tuple[bool, ...] | None = None
-    sees_images: bool = True
+    black_shape: tuple[int, int] | None = None
     jpeg_quality: int | None = 90
     fov_reduction_px: int = 0
     removes_ground: bool = True
@@ -69,7 +70,7 @@ class RawSensors:
     """What the sensors of one tick delivered.
 
     Attributes:
-        images: One (rows, columns, 3 or 4) uint8 BGR(A) array per used camera; none if images are not seen.
+        images: One (rows, columns, 3 or 4) uint8 BGR(A) array per used camera.
         lidars: One (n, 3 or more) array per LiDAR: x, y, z in the sensor's frame, metres.
         radars: One (n, 4) array per radar: range, altitude, azimuth, velocity.
         gnss: Latitude, longitude in degrees, altitude in metres.
@@ -86,11 +87,7 @@ class RawSensors:
 
 
 def raw_sensors(
-    packets: Mapping[str, tuple[int, Any]],
-    rig: SensorRig,
-    used_cameras: Sequence[bool] | None = None,
-    *,
-    with_images: bool = True,
+    packets: Mapping[str, tuple[int, Any]], rig: SensorRig, used_cameras: Sequence[bool] | None = None
 ) -> RawSensors:
     """Collect what a leaderboard hands to an agent.
 
@@ -98,7 +95,6 @@ def raw_sensors(
         packets: Frame number and data by sensor id: those of the rig, ``gps``, ``imu`` (compass last) and ``speed``.
         rig: The mounted rig.
         used_cameras: Which of its cameras are mounted; None for all.
-        with_images: Whether cameras are mounted at all.
 
     Raises:
         SensorError: If a sensor is missing.
@@ -111,7 +107,7 @@ def raw_sensors(
 
     speed = data(SPEED_ID)
     return RawSensors(
-        tuple(data(camera.name) for camera in rig.used(used_cameras)) if with_images else (),
+        tuple(data(camera.name) for camera in rig.used(used_cameras)),
         tuple(data(lidar.name) for lidar in rig.lidars),
         tuple(data(radar.name) for radar in rig.radars),
         np.asarray(data(GNSS_ID), dtype=np.float64),
@@ -264,8 +260,8 @@ class Preprocessor:
     def _image(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         import cv2
 
-        if not self.settings.sees_images:
-            return np.zeros((3, *self.rig.image_shape(self.settings.used_cameras)), np.uint8)
+        if self.settings.black_shape is not None:
+            return np.zeros((3, *self.settings.black_shape), np.uint8)
         image = stitch(images, self._cameras)
         if self.settings.jpeg_quality is not None:
             image = jpeg_round_trip(image, self.settings.jpeg_quality)

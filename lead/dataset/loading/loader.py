@@ -109,6 +109,7 @@ class BatchLoader:
             }
         self._loader: DataLoader[LoadedBatch] | None = None
         self._batches: Iterator[LoadedBatch] | None = None
+        self._reached = 0, 0
         self.go_to(0)
 
     def go_to(self, epoch: int, step: int = 0) -> None:
@@ -140,16 +141,16 @@ class BatchLoader:
             return
         bad_before = self.report.total_bad
         began = time.perf_counter()
-        if self._batches is None or self._requests.reached != (epoch, step):
+        if self._batches is None or self._reached != (epoch, step):
             self._requests.begin = epoch, step
             self._batches = self._start()
         batches = self._batches
         for place in range(step, self.steps):
             loaded = self._fetch(batches)
-            self._requests.reached = (epoch, place + 1) if place + 1 < self.steps else (epoch + 1, 0)
+            self._reached = (epoch, place + 1) if place + 1 < self.steps else (epoch + 1, 0)
             self.wait_s = time.perf_counter() - began
             self.total_wait_s += self.wait_s
-            if self._requests.reached == (self._requests.end, 0):
+            if self._reached == (self._requests.end, 0):
                 self._batches = None
             yield self._account(loaded, self.report.total_bad - bad_before).tensors()
             began = time.perf_counter()
@@ -228,12 +229,10 @@ class _Requests:
 
     Attributes:
         begin: Epoch and step of the next run through the loader.
-        reached: Epoch and step of the batch after the last that was fetched; None before the first one.
     """
 
     def __init__(self, plan: EpochPlan, rank: int, world: int) -> None:
         self.begin = 0, 0
-        self.reached: tuple[int, int] | None = None
         self._plan, self._rank, self._world = plan, rank, world
 
     def __len__(self) -> int:
