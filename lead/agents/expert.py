@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import carla
 
 from lead.config.expert import resolve_expert
 from lead.errors import LeadError
 from lead.evaluation.agent import AutonomousAgent, PrivilegedContext, Track
-from lead.expert.decision import Decision
+from lead.expert.decision import Control, Decision
 from lead.expert.driver import ExpertDriver
 
 
@@ -41,7 +43,7 @@ class ExpertAgent(AutonomousAgent):
         active = context.active if self._config.know_scenarios else None
         self.driver = ExpertDriver(context, active, self._config, seed=context.seed)
 
-    def run_step(self, input_data: dict[str, tuple[int, object]], timestamp: float) -> carla.VehicleControl:
+    def run_step(self, input_data: dict[str, tuple[int, Any]], timestamp: float) -> carla.VehicleControl:
         """Decide on the control of one tick.
 
         Raises:
@@ -49,9 +51,19 @@ class ExpertAgent(AutonomousAgent):
         """
         if self.driver is None or self._context is None:
             raise ExpertError("the expert sees the simulator's state and therefore only drives under LEAD's evaluation")
-        decision = self.decision = self.driver.step(self._context.observer.latest)
+        decision = self.decision = self.driver.step(self._context.observer.latest, self._ask_novice(input_data))
         control = decision.control
         return carla.VehicleControl(throttle=control.throttle, steer=control.steer, brake=control.brake)
+
+    def _ask_novice(self, input_data: dict[str, tuple[int, Any]]) -> Control | None:
+        """Return what a policy would do in this tick; None without one.
+
+        Raises:
+            ExpertError: If there should be one: it needs sensors, and there are none.
+        """
+        if self._config.novice:
+            raise ExpertError("the novice needs the sensors of a recording; only `lead collect` has them")
+        return None
 
     def destroy(self) -> None:
         """Forget the route."""

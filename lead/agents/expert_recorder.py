@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import carla
 import cv2
@@ -12,16 +12,21 @@ import numpy as np
 
 from lead.agents.expert import ExpertAgent, ExpertError
 from lead.config.expert import ExpertConfig
+from lead.control.position_filter import AppliedControl
 from lead.dataset.jpeg_quality import DEFAULT_QUALITY, draw_jpeg_quality
 from lead.dataset.layout import FRAME_STRIDE
 from lead.dataset.perturbation import Perturbation, draw_perturbation
 from lead.evaluation.agent import PrivilegedContext, RecordingTarget, Track
+from lead.expert.decision import Control
 from lead.expert.recording.facts import weather_metas
 from lead.expert.recording.recorder import Plan, Recorder, Target, highest_limit_mps, narrowest_lane_m
 from lead.expert.recording.sensors import RecordedSensors
 from lead.maps.hdmap import HdMap
 from lead.routes.planner import DenseRoute
 from lead.sensing.rigs import CARLA_1_CAMERA, CARLA_3_CAMERAS, CARLA_6_CAMERAS, NAVSIM_4_CAMERAS, SensorRig
+
+if TYPE_CHECKING:
+    from lead.agents.novice import Novice
 
 DATASET_RIGS: Mapping[int, SensorRig] = {
     1: CARLA_3_CAMERAS,
@@ -42,6 +47,7 @@ class RecordingExpertAgent(ExpertAgent):
         self.track = Track.PRIVILEGED
         self._target: RecordingTarget | None = None
         self._recorder: Recorder | None = None
+        self._novice: Novice | None = None
         self._sensors: RecordedSensors | None = None
 
     def prepare_recording(self, target: RecordingTarget, route: DenseRoute) -> None:
@@ -90,6 +96,12 @@ class RecordingExpertAgent(ExpertAgent):
             np.array([[pose.location.x, pose.location.y] for pose, _ in self._global_plan_world_coord]),
             [int(option.value) for _, option in self._global_plan],
         )
+        if self._config.novice:
+            from lead.agents.novice import Novice  # Only who has one waits for PyTorch.
+
+            self._novice = Novice(
+                self._config.novice, self._sensors.rig, FRAME_STRIDE, self._global_plan, self._global_plan_world_coord
+            )
         self._recorder = Recorder(target, self._sensors, context, plan, HdMap.load(self._target.town))
 
     def run_step(self, input_data: dict[str, tuple[int, Any]], timestamp: float) -> carla.VehicleControl:
@@ -109,7 +121,19 @@ class RecordingExpertAgent(ExpertAgent):
         if self._recorder is not None:
             self._recorder.abandon()
             self._recorder = None
+        if self._novice is not None:
+            self._novice.close()
+            self._novice = None
         super().destroy()
+
+    def _ask_novice(self, input_data: dict[str, tuple[int, Any]]) -> Control | None:
+        if self._novice is None:
+            return None
+        assert self._context is not None
+        last = self.decision.control if self.decision is not None else None
+        applied = AppliedControl(brake=1.0) if last is None else AppliedControl(last.steer, last.throttle, last.brake)
+        wanted = self._novice.step(input_data, self._context.observer.latest.ego, applied)
+        return Control(wanted.throttle, wanted.steer, wanted.brake, wanted.brake > 0.0)
 
     def _draw_twin(self, route: DenseRoute) -> Perturbation | None:
         if not self._config.perturbate_sensors or self._config.eval_expert:

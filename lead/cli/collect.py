@@ -69,7 +69,12 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
     from lead.expert.collection.plan import Selection, plan_collection
     from lead.scoring.profiles import profile
 
-    resolve_expert()  # Wrong settings must be reported before anything starts.
+    expert = resolve_expert()  # Wrong settings must be reported before anything starts.
+    if expert.novice:
+        from lead.agents.sensor_agent_model import check_model
+        from lead.config.model_choice import ModelChoice
+
+        check_model(ModelChoice.from_text(expert.novice))
     selection = Selection(per_class, frozenset(exclude or ()), repetitions, first_repetition, seed)
     tasks = plan_collection(routes, selection)
     folders = RecordingFolders(out, tasks)

@@ -34,6 +34,8 @@ class ExpertConfig:
         hesitate: Hold the car now and then for a moment when the expert wants to drive, and record what it wants; not
             published.
         swerve: Steer the car off its path now and then on a free road; not published.
+        novice: Checkpoint folder of a policy that drives stretches, while what the expert would do is recorded; not
+            published.
         know_scenarios: The expert may look at the records of the running scenarios.
     """
 
@@ -53,6 +55,7 @@ class ExpertConfig:
     visualize_lights: bool = False
     hesitate: bool = False
     swerve: bool = False
+    novice: str = ""
     know_scenarios: bool = True
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ from lead.expert.behaviours.side_hazards import InvadingTurns, SideHazards
 from lead.expert.behaviours.signals import StopSignStop, TrafficLightStop
 from lead.expert.behaviours.two_ways import OncomingObstacles
 from lead.expert.decision import Control, Decision
+from lead.expert.handover import Handover
 from lead.expert.hesitation import Hesitation
 from lead.expert.metas import Recorder
 from lead.expert.proposal import Commitment, Hazard, Proposal, Verdict, most_careful
@@ -75,6 +76,7 @@ class ExpertDriver:
         # Draws of its own, so that steering has the same noise with and without.
         self._hesitation = Hesitation(np.random.default_rng([seed, 1])) if config.hesitate else None
         self._swerving = Swerving(np.random.default_rng([seed, 2])) if config.swerve else None
+        self._handover = Handover(np.random.default_rng([seed, 3]))
         self._reader = SceneReader(context.world, context.map, context.ego)
         self._lateral = LateralController()
         self._longitudinal = LongitudinalController()
@@ -100,12 +102,14 @@ class ExpertDriver:
         self._ticks = 0
         self._still_ticks = 0
         self._reason = ""
+        self._is_novice_driving = False
 
-    def step(self, observation: Observation) -> Decision:
+    def step(self, observation: Observation, novice: Control | None = None) -> Decision:
         """Decide on one tick.
 
         Args:
             observation: The world after the last tick.
+            novice: What a policy would do, which then drives now and then; None without one.
         """
         scene = self.scene = self._reader.read(observation)
         self.route.locate(scene.ego.location[:2])
@@ -127,7 +131,7 @@ class ExpertDriver:
         if reason != self._reason:
             self._reason = reason
             _log_reason(scene, verdict, reason)
-        control = self._disturbed(control, scene, verdict, is_in_scenario=current is not None)
+        control = self._disturbed(control, novice, scene, verdict, is_in_scenario=current is not None)
         return Decision(control, verdict.speed_mps, reason, hazards, cause, metas)
 
     def _records(self) -> list[ActiveScenario]:
@@ -166,11 +170,21 @@ class ExpertDriver:
         steer = round(steer, 3) + STEERING_NOISE * float(self._rng.standard_normal())
         return Control(throttle, float(np.clip(steer, -1.0, 1.0)), float(braking), braking)
 
-    def _disturbed(self, control: Control, scene: Scene, verdict: Verdict, *, is_in_scenario: bool) -> Control:
+    def _disturbed(
+        self, control: Control, novice: Control | None, scene: Scene, verdict: Verdict, *, is_in_scenario: bool
+    ) -> Control:
         """Let the car do something else now and then, if that is wanted; the record has what the expert decided."""
         speed, wants_to_drive = scene.ego_speed_mps, verdict.speed_mps > STUCK_TARGET_MPS
-        if self._swerving is not None:
-            is_busy = not wants_to_drive or (is_in_scenario and not is_harmless(verdict, self.route))
+        is_busy = not wants_to_drive or (is_in_scenario and not is_harmless(verdict, self.route))
+        offset_m = float(np.hypot(*(scene.ego.location[:2] - self.route.xy[self.route.index])))
+        is_given = novice is not None and self._handover.gives(offset_m, speed, verdict.speed_mps, is_busy=is_busy)
+        if is_given != self._is_novice_driving:
+            self._is_novice_driving = is_given
+            driver = "the novice drives" if is_given else "the expert takes over"
+            LOG.info("%.2f s: %s, %.2f m off the path", scene.time_s, driver, offset_m)
+        if novice is not None and is_given:
+            control = novice
+        elif self._swerving is not None:
             steer = self._swerving.steer(control.steer, speed, is_busy=is_busy)
             control = replace(control, steer=float(np.clip(steer, -1.0, 1.0)))
         if self._hesitation is not None and self._hesitation.holds(

@@ -21,6 +21,7 @@ from lead.maps.towns import installed_towns
 ROUTE = """<routes><route id="{name}" town="Town01"><waypoints><position x="88.4" y="{start}" z="0.0"/>
 <position x="88.4" y="{end}" z="0.0"/></waypoints></route></routes>"""
 KILLS = 20
+POLICY = Path(__file__).resolve().parents[2] / "data" / "checkpoints" / "tfv6_compact"
 
 pytestmark = [
     pytest.mark.slow,
@@ -144,6 +145,33 @@ def victim(collection, kind):
 
 
 @pytest.mark.timeout(3600)
+def test_a_policy_drives_stretches_and_the_record_has_what_the_expert_would_do(tmp_path):
+    routes = write_routes(tmp_path / "routes", 1)
+    environment = os.environ | {"LEAD_EXPERT_CONFIG": f"novice={POLICY}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command(routes, tmp_path / "out"), capture_output=True, text=True, timeout=280, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    (log,) = (tmp_path / "out" / "results").glob("*/*.log")
+    assert "the novice drives" in log.read_text()
+    (reader,) = readers(tmp_path / "out")
+    assert verify_route(reader.route_dir, strict=True) == []
+    # The expert's steering follows from the path alone; the policy's does not.
+    steers = [abs(reader.meta(frame)["steer"]) for frame in reader.frames]
+    assert max(steers) > 0.01, "the expert steers back to the straight path"
+
+
+def test_a_novice_that_does_not_exist_is_one_sentence(tmp_path):
+    routes = write_routes(tmp_path / "routes", 1)
+    environment = os.environ | {"LEAD_EXPERT_CONFIG": f"novice={tmp_path / 'nobody'}"}
+    done = subprocess.run(
+        command(routes, tmp_path / "out"), capture_output=True, text=True, timeout=60, check=False, env=environment
+    )
+    assert done.returncode == 1
+    assert "nobody" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_kills_at_random_moments_cost_nothing(tmp_path):
     routes, out = write_routes(tmp_path / "routes", 4), tmp_path / "out"
     draw = random.Random(5)
