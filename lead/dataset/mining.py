@@ -152,12 +152,14 @@ WAYMO_RULES = (*SCENARIO_RULES, *GENERAL_RULES)
 BALANCED_RULES = (
     Rule("standing", 0.25, lambda table: table["brakes"] & (table["speed_mps"] < STANDING_MPS)),
     Rule("driving off", 2.0, lambda table: ~table["brakes"] & (table["speed_mps"] < 1.0)),
+    Rule("off the path", 4.0, lambda table: ~table["brakes"] & (table["path_start_aside_m"] > 0.4)),
     Rule("turning", 2.0, lambda table: ~table["brakes"] & (table["path_aside_m"] > 3.0)),
     Rule("others", 1.0, _always),
 )
 """For trainings on simulated data alone, where a third of all frames waits at a light and looks like the one before.
 
-Frames of driving off are few, and a policy that has not learnt them stands for good. In turns it leaves its route.
+Frames of driving off are few, and a policy that has not learnt them stands for good. In turns it leaves its route. Where
+the path begins to the side of the car (or in a turn of less than 8 m) its own errors have brought it.
 """
 
 

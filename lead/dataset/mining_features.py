@@ -24,7 +24,7 @@ from lead.dataset.labels.motion import read_motion
 from lead.dataset.layout import BOXES, METAS, frame_path
 from lead.dataset.route_index import FrameIndex
 
-VERSION = 1
+VERSION = 2
 """Of the table below; part of the name of its file."""
 CONE_REAR_M = -10.0
 """Cones further behind do not count."""
@@ -48,6 +48,7 @@ FEATURES = np.dtype(
         ("red_light_m", "f4"),
         ("stop_sign_m", "f4"),
         ("path_aside_m", "f4"),
+        ("path_start_aside_m", "f4"),
         ("target_x_m", "f4"),
         ("target_m", "f4"),
         ("brakes", "?"),
@@ -71,7 +72,8 @@ def frame_features(meta: Mapping[str, Any], boxes: Sequence[Mapping[str, Any]]) 
         boxes: Its boxes.
 
     Returns:
-        A row of :data:`FEATURES`; participants are all actors of the scenario, obstacles those in the way.
+        A row of :data:`FEATURES`; participants are all actors of the scenario, obstacles those in the way. The path
+        starts 2.5 m ahead.
 
     Raises:
         DatasetError: If something is missing that also a sample needs.
@@ -87,6 +89,7 @@ def frame_features(meta: Mapping[str, Any], boxes: Sequence[Mapping[str, Any]]) 
             _number(meta, "distance_to_next_junction"),
             *_distances(meta, boxes),
             float(np.abs(route[:, 1]).max(initial=0.0)),
+            abs(float(route[0, 1])),
             float(motion.target_points[1, 0]),
             float(np.hypot(*motion.target_points[1])),
             motion.brake,
