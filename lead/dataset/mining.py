@@ -158,8 +158,8 @@ BALANCED_RULES = (
 )
 """For trainings on simulated data alone, where a third of all frames waits at a light and looks like the one before.
 
-Frames of driving off are few, and a policy that has not learnt them stands for good. In turns it leaves its route. A path
-that begins to the side of the car (or with a turn of less than 8 m) is where its own errors have brought it.
+Frames of driving off are few, and a policy that has not learnt them stands for good. In turns it leaves its route.
+Where a path begins to the side of the car (or with a turn of less than 8 m) its own errors have brought it.
 """
 
 
