@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from lead.agents.expert import ExpertAgent, ExpertError
+from lead.config.closed_loop import resolve_closed_loop
 from lead.config.expert import ExpertConfig
 from lead.control.position_filter import AppliedControl
 from lead.dataset.jpeg_quality import DEFAULT_QUALITY, draw_jpeg_quality
@@ -99,9 +100,8 @@ class RecordingExpertAgent(ExpertAgent):
         if self._config.novice:
             from lead.agents.novice import Novice  # Only who has one waits for PyTorch.
 
-            self._novice = Novice(
-                self._config.novice, self._sensors.rig, FRAME_STRIDE, self._global_plan, self._global_plan_world_coord
-            )
+            closed_loop = self.closed_loop if self.closed_loop is not None else resolve_closed_loop()
+            self._novice = Novice(self._config.novice, self._sensors.rig, FRAME_STRIDE, plan, closed_loop)
         self._recorder = Recorder(target, self._sensors, context, plan, HdMap.load(self._target.town))
 
     def run_step(self, input_data: dict[str, tuple[int, Any]], timestamp: float) -> carla.VehicleControl:

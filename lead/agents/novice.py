@@ -7,16 +7,13 @@ in between it keeps to its plan, seen from where the car has got to.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
 
-import carla
 import numpy as np
 from numpy.typing import NDArray
 
 from lead.agents.sensor_agent_model import load_model
 from lead.agents.sensor_agent_settings import control_config, mounted_cameras, mounted_rig, preprocessor_settings
-from lead.config.closed_loop import resolve_closed_loop
+from lead.config.closed_loop import ClosedLoopConfig
 from lead.config.model_choice import ModelChoice
 from lead.control.agent_control import AgentController
 from lead.control.position_filter import AppliedControl
@@ -24,6 +21,7 @@ from lead.control.sparse_route import world_to_ego
 from lead.errors import LeadError
 from lead.evaluation.observation import EgoState
 from lead.expert.recording.pictures import Packets
+from lead.expert.recording.recorder import Plan
 from lead.models.transfuser.outputs import DRIVING_HEADS
 from lead.sensing.preprocessor import Preprocessor, raw_sensors
 from lead.sensing.rigs import SensorRig
@@ -43,8 +41,8 @@ class Novice:
         model: str,
         rig: SensorRig,
         stride: int,
-        plan: Sequence[tuple[Mapping[str, float], Any]],
-        world_plan: Sequence[tuple[carla.Transform, Any]],
+        route: Plan,
+        config: ClosedLoopConfig,
     ) -> None:
         """Load the policy.
 
@@ -52,14 +50,13 @@ class Novice:
             model: Checkpoint folder, or the text of a :class:`ModelChoice`.
             rig: The recorded rig.
             stride: Every how many ticks cameras see something.
-            plan: The sparse route in degrees, as agents get it.
-            world_plan: The same in world metres.
+            route: The sparse route as agents get it.
+            config: How policies drive; their heuristics (creeping, stop signs) stay out of it.
 
         Raises:
             NoviceError: If it was trained for another rig.
             LeadError: If checkpoint, device or route cannot be used.
         """
-        config = resolve_closed_loop()
         self._model = model
         self._inference = load_model(ModelChoice.from_text(model), DRIVING_HEADS)
         architecture, published = self._inference.architecture, self._inference.checkpoint.config
@@ -67,18 +64,19 @@ class Novice:
             trained_with = architecture.domain.rig.name
             raise NoviceError(f"the novice {model} was trained with the rig {trained_with}, and recorded is {rig.name}")
         self._rig = mounted_rig(architecture, published, config)
+        self._rig_between = dataclasses.replace(self._rig, cameras=())
         self._used_cameras = mounted_cameras(architecture)
         self._preprocessor = Preprocessor(
             self._rig,
-            [[place["lat"], place["lon"]] for place, _ in plan],
-            [[pose.location.x, pose.location.y] for pose, _ in world_plan],
-            [int(option.value) for _, option in plan],
+            route.lat_lon_deg,
+            route.xy_m,
+            route.commands,
             preprocessor_settings(architecture, published, config),
         )
         self._controller = AgentController(control_config(config))
         self._stride = stride
         self._tick = 0
-        self._plan: Plan | None = None
+        self._intention: Intention | None = None
 
     def step(self, packets: Packets, ego: EgoState, applied: AppliedControl) -> AppliedControl:
         """Say how it would drive.
@@ -94,12 +92,11 @@ class Novice:
         if self._tick % self._stride == 0:
             self._look(packets, ego, applied)
         else:
-            unseeing = dataclasses.replace(self._rig, cameras=())
-            self._preprocessor.follow(raw_sensors(packets, unseeing), applied)
+            self._preprocessor.follow(raw_sensors(packets, self._rig_between), applied)
         self._tick += 1
-        assert self._plan is not None
+        assert self._intention is not None
         return self._controller.step(
-            ego.planar_speed_mps, path_ego=self._plan.path_from(ego), target_speed_mps=self._plan.speed_mps
+            ego.planar_speed_mps, path_ego=self._intention.path_from(ego), target_speed_mps=self._intention.speed_mps
         )
 
     def close(self) -> None:
@@ -112,11 +109,11 @@ class Novice:
         prediction = self._inference.predict(self._preprocessor.step(raw, applied).batch())
         if prediction.path_ego is None or prediction.target_speed_mps is None:
             raise NoviceError(f"the novice {self._model} predicts no path or no target speed")
-        self._plan = Plan(prediction.path_ego.astype(np.float64), prediction.target_speed_mps, ego)
+        self._intention = Intention(prediction.path_ego.astype(np.float64), prediction.target_speed_mps, ego)
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class Intention:
     """What a policy wanted when it last looked.
 
     Attributes:

@@ -76,7 +76,7 @@ class ExpertDriver:
         # Draws of its own, so that steering has the same noise with and without.
         self._hesitation = Hesitation(np.random.default_rng([seed, 1])) if config.hesitate else None
         self._swerving = Swerving(np.random.default_rng([seed, 2])) if config.swerve else None
-        self._handover = Handover(np.random.default_rng([seed, 3]))
+        self._handover = Handover(np.random.default_rng([seed, 3])) if config.novice else None
         self._reader = SceneReader(context.world, context.map, context.ego)
         self._lateral = LateralController()
         self._longitudinal = LongitudinalController()
@@ -102,14 +102,13 @@ class ExpertDriver:
         self._ticks = 0
         self._still_ticks = 0
         self._reason = ""
-        self._is_novice_driving = False
 
     def step(self, observation: Observation, novice: Control | None = None) -> Decision:
         """Decide on one tick.
 
         Args:
             observation: The world after the last tick.
-            novice: What a policy would do, which then drives now and then; None without one.
+            novice: What the policy of ``config.novice`` would do, which then drives now and then; None without one.
         """
         scene = self.scene = self._reader.read(observation)
         self.route.locate(scene.ego.location[:2])
@@ -176,17 +175,13 @@ class ExpertDriver:
         """Let the car do something else now and then, if that is wanted; the record has what the expert decided."""
         speed, wants_to_drive = scene.ego_speed_mps, verdict.speed_mps > STUCK_TARGET_MPS
         is_busy = not wants_to_drive or (is_in_scenario and not is_harmless(verdict, self.route))
-        offset_m = float(np.hypot(*(scene.ego.location[:2] - self.route.xy[self.route.index])))
-        is_given = novice is not None and self._handover.gives(offset_m, speed, verdict.speed_mps, is_busy=is_busy)
-        if is_given != self._is_novice_driving:
-            self._is_novice_driving = is_given
-            driver = "the novice drives" if is_given else "the expert takes over"
-            LOG.info("%.2f s: %s, %.2f m off the path", scene.time_s, driver, offset_m)
+        is_given = novice is not None and self._hands_over(scene, verdict, is_busy=is_busy)
+        if self._swerving is not None:
+            # Told of every tick, also of those that the novice drives: they end a swerve, and show when a turn begins.
+            steer = self._swerving.steer(control.steer, speed, is_busy=is_busy or is_given)
+            control = replace(control, steer=float(np.clip(steer, -1.0, 1.0)))
         if novice is not None and is_given:
             control = novice
-        elif self._swerving is not None:
-            steer = self._swerving.steer(control.steer, speed, is_busy=is_busy)
-            control = replace(control, steer=float(np.clip(steer, -1.0, 1.0)))
         if self._hesitation is not None and self._hesitation.holds(
             speed,
             self.route.junction_ahead_m(),
@@ -196,6 +191,18 @@ class ExpertDriver:
             self._still_ticks = 0
             control = replace(control, throttle=0.0, brake=1.0)
         return control
+
+    def _hands_over(self, scene: Scene, verdict: Verdict, *, is_busy: bool) -> bool:
+        """Say whether the novice drives in this tick, and leave a line in the log where that changes."""
+        handover = self._handover
+        assert handover is not None
+        offset_m = float(np.hypot(*(scene.ego.location[:2] - self.route.xy[self.route.index])))
+        was_given = handover.is_given
+        handover.step(offset_m, scene.ego_speed_mps, verdict.speed_mps, is_busy=is_busy)
+        if handover.is_given != was_given:
+            driver = "the novice drives" if handover.is_given else "the expert takes over"
+            LOG.info("%.2f s: %s, %.2f m off the path", scene.time_s, driver, offset_m)
+        return handover.is_given
 
     def _look_at_weather(self) -> None:
         weather: Any = self._context.world.get_weather()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from lead.expert.forward_models import TICK_S
+from lead.expert.hesitation import STANDS_MPS
 
 PERIOD_S = 4.0
 """Mean time between two stretches of the policy."""
@@ -21,12 +22,15 @@ MAX_OFFSET_M = 1.3
 """Farther off its path the car would leave its lane."""
 MAX_EXCESS_MPS = 3.0
 """Speed above the expert's at which the expert takes over."""
-STANDS_MPS = 0.1
 MAX_STAND_S = 1.0
 
 
 class Handover:
-    """Decides tick by tick who drives."""
+    """Decides tick by tick who drives.
+
+    Attributes:
+        is_given: The policy drives in this tick.
+    """
 
     def __init__(self, rng: np.random.Generator) -> None:
         """Begin a route, with the expert at the wheel.
@@ -34,12 +38,13 @@ class Handover:
         Args:
             rng: Source of all draws.
         """
+        self.is_given = False
         self._rng = rng
         self._ticks_left = 0
         self._stood_ticks = 0
 
-    def gives(self, offset_m: float, speed_mps: float, wanted_mps: float, *, is_busy: bool) -> bool:
-        """Say whether the policy drives in this tick.
+    def step(self, offset_m: float, speed_mps: float, wanted_mps: float, *, is_busy: bool) -> None:
+        """Decide on a tick.
 
         Args:
             offset_m: Distance of the car from its path.
@@ -56,10 +61,7 @@ class Handover:
             or self._stood_ticks * TICK_S > MAX_STAND_S
         ):
             self._ticks_left = 0
-            return False
-        if self._ticks_left == 0:
-            if self._rng.random() >= TICK_S / PERIOD_S:
-                return False
+        elif self._ticks_left == 0 and self._rng.random() < TICK_S / PERIOD_S:
             self._ticks_left = round(self._rng.uniform(*LAST_S) / TICK_S)
-        self._ticks_left -= 1
-        return True
+        self.is_given = self._ticks_left > 0
+        self._ticks_left -= self.is_given

@@ -206,7 +206,7 @@ class Preprocessor:
         """
         settings = self.settings
         rgb = self._images.submit(self._image, raw.images)
-        pose, radars = self._follow(raw, control)
+        pose, radars = self.follow(raw, control)
         targets = self.route.target_points(
             pose.filtered_m if settings.filters_target_position else pose.measured_m,
             pose.yaw_rad,
@@ -221,17 +221,22 @@ class Preprocessor:
             rgb=rgb.result(),
         )
 
-    def follow(self, raw: RawSensors, control: AppliedControl) -> None:
-        """Take a tick of which no inputs are wanted, but which later ones will hold.
+    def follow(self, raw: RawSensors, control: AppliedControl) -> tuple[EgoPose, list[NDArray[np.float64]]]:
+        """Take a tick; enough for those of which no inputs are wanted, but which later inputs will hold.
 
         Args:
             raw: What the sensors delivered; images are not looked at.
             control: As for :meth:`step`.
 
+        Returns:
+            The pose, and per radar its points in the ego frame.
+
         Raises:
             SensorError: As :meth:`step`.
         """
-        self._follow(raw, control)
+        pose = self._motion.step(raw.gnss, raw.compass_rad, raw.speed_mps, control)
+        self.route.step(pose.filtered_m if self.settings.filters_route_position else pose.measured_m)
+        return pose, self._push(raw)
 
     def close(self) -> None:
         """End the thread for images."""
@@ -242,12 +247,6 @@ class Preprocessor:
         stack = self._stack.stack(pose.past_positions_ego, pose.past_yaws_rad, self.settings.max_age)
         stack[:, :3] = quantise(stack[:, :3])
         return stack
-
-    def _follow(self, raw: RawSensors, control: AppliedControl) -> tuple[EgoPose, list[NDArray[np.float64]]]:
-        """Go on by a tick; return the pose and the radar points in the ego frame."""
-        pose = self._motion.step(raw.gnss, raw.compass_rad, raw.speed_mps, control)
-        self.route.step(pose.filtered_m if self.settings.filters_route_position else pose.measured_m)
-        return pose, self._push(raw)
 
     def _push(self, raw: RawSensors) -> list[NDArray[np.float64]]:
         """Put this tick's clouds into the queues and return the radar points in the ego frame."""

@@ -7,10 +7,12 @@ import pytest
 from agent_support import STRAIGHT, FixedInference, going, packets, set_up
 
 from lead.agents import novice as novice_module
-from lead.agents.novice import Novice, NoviceError, Plan
+from lead.agents.novice import Intention, Novice, NoviceError
+from lead.config.closed_loop import ClosedLoopConfig
 from lead.config.published import PublishedConfig
 from lead.control.position_filter import AppliedControl
 from lead.evaluation.observation import EgoState
+from lead.expert.recording.recorder import Plan
 from lead.models.transfuser.architecture import VARIANTS
 from lead.sensing.errors import SensorError
 from lead.sensing.rigs import CARLA_3_CAMERAS, CARLA_6_CAMERAS
@@ -27,7 +29,12 @@ def ego(x_m=0.0, y_m=0.0, yaw_rad=0.0, speed_mps=SPEED_MPS):
 def make(monkeypatch, agent, prediction, rig=CARLA_3_CAMERAS):
     inference = FixedInference(prediction, VARIANTS["resnet34"], PublishedConfig(use_planning_decoder=True))
     monkeypatch.setattr(novice_module, "load_model", lambda choice, heads: inference)
-    return Novice("ckpt", rig, STRIDE, agent._global_plan, agent._global_plan_world_coord), inference
+    route = Plan(
+        np.array([[place["lat"], place["lon"]] for place, _ in agent._global_plan]),
+        np.array([[pose.location.x, pose.location.y] for pose, _ in agent._global_plan_world_coord]),
+        [int(option.value) for _, option in agent._global_plan],
+    )
+    return Novice("ckpt", rig, STRIDE, route, ClosedLoopConfig()), inference
 
 
 def recorded(agent, tick):
@@ -69,7 +76,7 @@ def test_between_looks_it_comes_back_to_the_path_it_has_planned(monkeypatch):
 def test_the_plan_stays_where_it_is_while_the_car_moves():
     bend_rad = np.linspace(0.1, 1.0, 10)
     bend = 10.0 * np.stack([np.sin(bend_rad), 1.0 - np.cos(bend_rad)], axis=1)
-    plan = Plan(bend, 5.0, ego(20.0, -5.0, 2.0))
+    plan = Intention(bend, 5.0, ego(20.0, -5.0, 2.0))
     np.testing.assert_allclose(plan.path_from(plan.ego), bend, atol=1e-12)
     # 1 m on along the circle.
     forward, right = np.array([math.cos(2.0), math.sin(2.0)]), np.array([-math.sin(2.0), math.cos(2.0)])

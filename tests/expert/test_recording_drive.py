@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from lead.dataset.errors import DatasetError
-from lead.dataset.layout import find_routes
+from lead.dataset.layout import FRAME_STRIDE, find_routes
 from lead.dataset.reader import RouteReader
 from lead.dataset.verify import verify_route
 from lead.maps.towns import installed_towns
@@ -144,7 +144,6 @@ def victim(collection, kind):
     return next((pid for pid, line in descendants(collection.pid).items() if word in line.split("\0")[1:4][-1]), None)
 
 
-@pytest.mark.timeout(3600)
 def test_a_policy_drives_stretches_and_the_record_has_what_the_expert_would_do(tmp_path):
     routes = write_routes(tmp_path / "routes", 1)
     environment = os.environ | {"LEAD_EXPERT_CONFIG": f"novice={POLICY}", "OMP_NUM_THREADS": "1"}
@@ -152,13 +151,17 @@ def test_a_policy_drives_stretches_and_the_record_has_what_the_expert_would_do(t
         command(routes, tmp_path / "out"), capture_output=True, text=True, timeout=280, check=False, env=environment
     )
     assert done.returncode == 0, done.stderr
-    (log,) = (tmp_path / "out" / "results").glob("*/*.log")
+    (folder,) = (tmp_path / "out" / "results").glob("straight0*/")
+    (log,) = folder.glob("*.log")
     assert "the novice drives" in log.read_text()
+    rows = map(json.loads, (folder / "drive_log.jsonl").read_text().splitlines())
+    driven = {row["step"] - 1: row["control"][0] for row in rows if "control" in row}
     (reader,) = readers(tmp_path / "out")
     assert verify_route(reader.route_dir, strict=True) == []
-    # The expert's steering follows from the path alone; the policy's does not.
-    steers = [abs(reader.meta(frame)["steer"]) for frame in reader.frames]
-    assert max(steers) > 0.01, "the expert steers back to the straight path"
+    # What the car was told and what is recorded are the same but where the policy drove.
+    steers = {frame * FRAME_STRIDE: float(reader.meta(frame)["steer"]) for frame in reader.frames}
+    differs = [abs(driven[tick] - steers[tick]) > 2e-3 for tick in steers if tick in driven]
+    assert len(differs) > 5 and 0.1 < np.mean(differs) < 0.9
 
 
 def test_a_novice_that_does_not_exist_is_one_sentence(tmp_path):
@@ -172,6 +175,7 @@ def test_a_novice_that_does_not_exist_is_one_sentence(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.timeout(3600)
 def test_kills_at_random_moments_cost_nothing(tmp_path):
     routes, out = write_routes(tmp_path / "routes", 4), tmp_path / "out"
     draw = random.Random(5)
