@@ -76,6 +76,8 @@ def tfv6_compact() -> Values:
         "planner_residual_gain": 0.1,
         # As far off as the position is that it will drive with.
         "target_point_noise_m": 0.56,
+        # What it sees, not how fast it is, must decide on how fast it goes.
+        "random_speed_share": 0.5,
         "lr": 8e-4,
         "use_cosine_annealing_with_restarts": False,
         # Takes longer than it saves in so short a training; `cuda_graph=true` is the way to feed a GPU.
@@ -109,6 +111,7 @@ def debug() -> Values:
         "use_sensor_perburtation": False,
         "use_color_aug": False,
         "target_point_noise_m": 0.0,
+        "random_speed_share": 0.0,
         "dropout": 0.0,
         "batch_size": 4,
         "epochs": 15,

@@ -86,6 +86,8 @@ class TrainingConfig(NetworkConfig):
         target_point_noise_m: Error of the position from which target points are seen, drawn anew for each sample; 0 as
             published. Driving takes the position from the GNSS sensor, 0.56 m off along each axis, unless
             ``use_kalman_filter`` is on.
+        random_speed_share: Share of samples whose speed is drawn at random; 0 as published. An expert's target speed
+            hardly differs from its speed, so a planner that may rely on it learns to go on as it does.
         pretrained_encoder: Start the image encoder from ImageNet; not where ``load_file`` is given.
         perspective_every: Depth and semantics of images are learnt from every n-th sample of a step; 1 as published.
             Their maps have the size of the images, which are most of a small network's step.
@@ -159,6 +161,7 @@ class TrainingConfig(NetworkConfig):
     target_point_gain: float = 1.0
     planner_residual_gain: float = 1.0
     target_point_noise_m: float = 0.0
+    random_speed_share: float = 0.0
     pretrained_encoder: bool = True
     perspective_every: int = 1
     freeze_backbone: bool = False
@@ -299,7 +302,8 @@ class TrainingConfig(NetworkConfig):
                 if value is not None and value < least:
                     raise ConfigError(f"{name} is {value}; it must be at least {least}")
         shares = (
-            "use_sensor_perburtation_prob use_color_aug_prob validation_fraction max_bad_fraction ema_decay dropout"
+            "use_sensor_perburtation_prob use_color_aug_prob validation_fraction max_bad_fraction ema_decay dropout "
+            "random_speed_share"
         )
         for name in shares.split():
             if not 0.0 <= getattr(self, name) <= 1.0:

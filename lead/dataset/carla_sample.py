@@ -58,6 +58,7 @@ class SampleOptions:
             trainings that do not look at it, the last known values are repeated.
         target_point_noise_m: Standard deviation, along each axis, of an error of the ego's position from which its
             target points are seen.
+        random_speed_share: Share of samples whose speed is drawn at random, so that it says nothing about the ego.
         lidar_ticks: LiDAR points of this age, in ticks, and older ones are left out.
         legacy: Which public quirks to reproduce.
     """
@@ -72,12 +73,21 @@ class SampleOptions:
     horizontal_fov_reduction: int = 0
     needs_plan: bool = True
     target_point_noise_m: float = 0.0
+    random_speed_share: float = 0.0
     lidar_ticks: int = 10
     legacy: Legacy = CORRECTED
 
 
 PLAIN = SampleOptions(twin_share=0.0, augmentation=0.0)
 """For validation: the ego's own view, not varied."""
+
+RANDOM_SPEEDS_MPS = (0.0, 12.0)
+STANDING_SHARE = 0.2
+
+
+def random_speed_mps(rng: np.random.Generator) -> float:
+    """Draw a speed that has nothing to do with the sample: standing now and then, for that is a speed of its own."""
+    return 0.0 if rng.random() < STANDING_SHARE else float(rng.uniform(*RANDOM_SPEEDS_MPS))
 
 
 class CarlaSamples:
@@ -217,6 +227,8 @@ class CarlaSamples:
         # Drawn last, so that all other draws are the same with and without. One error for all: the points are exact.
         error_ego_m = rng.normal(0.0, options.target_point_noise_m, 2).astype(np.float32)
         sample.update(_motion(record, error_ego_m, is_complete=options.needs_plan))
+        if options.random_speed_share > 0.0 and rng.random() < options.random_speed_share:
+            sample["speed"] = np.asarray(random_speed_mps(rng), np.float32)
         return sample
 
     def _rgb(self, record: ViewRecord, rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -151,6 +151,7 @@ WAYMO_RULES = (*SCENARIO_RULES, *GENERAL_RULES)
 """Waymo's logs have bad weather."""
 BALANCED_RULES = (
     Rule("standing", 0.25, lambda table: table["brakes"] & (table["speed_mps"] < STANDING_MPS)),
+    Rule("braking", 4.0, lambda table: table["brakes"] & (table["speed_mps"] > 1.0)),
     Rule("driving off", 2.0, lambda table: ~table["brakes"] & (table["speed_mps"] < 1.0)),
     Rule("off the path", 4.0, lambda table: ~table["brakes"] & (table["path_start_aside_m"] > 0.4)),
     Rule("turning", 2.0, lambda table: ~table["brakes"] & (table["path_aside_m"] > 3.0)),
@@ -158,7 +159,8 @@ BALANCED_RULES = (
 )
 """For trainings on simulated data alone, where a third of all frames waits at a light and looks like the one before.
 
-Frames of driving off are few, and a policy that has not learnt them stands for good. In turns it leaves its route.
+Frames of driving off are few, and a policy that has not learnt them stands for good. So are those of braking, three
+percent, and one that has not learnt them goes on at its speed before whatever is ahead. In turns it leaves its route.
 Where a path begins to the side of the car (or with a turn of less than 8 m) its own errors have brought it.
 """
 

@@ -239,6 +239,7 @@ def _carla(
         horizontal_fov_reduction=config.horizontal_fov_reduction,
         needs_plan=config.use_planning_decoder,
         target_point_noise_m=config.target_point_noise_m,
+        random_speed_share=config.random_speed_share,
         lidar_ticks=config.training_used_lidar_steps,
         legacy=config.switches,
     )
@@ -248,6 +249,7 @@ def _carla(
             twin_share=PLAIN.twin_share,
             augmentation=PLAIN.augmentation,
             target_point_noise_m=PLAIN.target_point_noise_m,
+            random_speed_share=PLAIN.random_speed_share,
             needs_plan=False,
         )
     settings = RecordSettings(rig.name, options.lidar_ticks, options.legacy.door_in_ego_frame)

@@ -160,6 +160,21 @@ def test_target_points_are_seen_from_a_place_that_is_measured(dataset: Path) -> 
     np.testing.assert_allclose(np.std(errors, axis=0), 0.5, rtol=0.3)
 
 
+def test_a_share_of_the_samples_does_not_say_how_fast_the_ego_is(dataset: Path) -> None:
+    index = build_index(dataset, skip_first=1, skip_last=1)
+    exact, unsure = samples(index), samples(index, random_speed_share=0.5)
+    drawn_mps = []
+    for seed in range(120):
+        first, second = load(exact, seed=seed), load(unsure, seed=seed)
+        assert second["speed"].dtype == first["speed"].dtype and second["speed"].shape == first["speed"].shape
+        assert same_samples({**first, "speed": np.zeros(1)}, {**second, "speed": np.zeros(1)})
+        if second["speed"] != first["speed"]:
+            drawn_mps.append(float(second["speed"]))
+    assert 40 < len(drawn_mps) < 80, "about half"
+    assert 0.08 < np.mean(np.array(drawn_mps) == 0.0) < 0.35, "some stand"
+    assert max(drawn_mps) > 10.0 and len(set(drawn_mps)) > 20
+
+
 def test_a_future_that_is_cut_off_is_an_error_only_where_it_is_learnt(dataset: Path) -> None:
     index = build_index(dataset, skip_first=8, skip_last=0)
     with pytest.raises(SampleError, match="cut off by the end of the route"):

@@ -280,11 +280,12 @@ TURN = np.concatenate([_turning()[::2], _turning()[-1:].repeat(25, 0)])
         ({"speed": 1.1}, "others"),
         ({"speed": 1.1, "route": TURN}, "turning"),
         ({"speed": 0.9, "route": TURN}, "driving off"),
-        ({"speed": 5.0, "route": TURN, "brake": True}, "others"),
+        ({"speed": 1.1, "brake": True}, "braking"),
+        ({"speed": 5.0, "route": TURN, "brake": True}, "braking"),
         ({"speed": 5.0, "route": TURN + (0.0, 0.5)}, "off the path"),
         ({"speed": 5.0, "route": TURN - (0.0, 0.5)}, "off the path"),
         ({"speed": 0.9, "route": TURN - (0.0, 0.5)}, "driving off"),
     ],
 )
-def test_a_balanced_training_sees_cars_drive_off_turn_and_come_back(changes: dict[str, Any], group: str) -> None:
+def test_a_balanced_training_sees_cars_drive_off_brake_turn_and_come_back(changes: dict[str, Any], group: str) -> None:
     assert _group(_meta(**changes), [], rules=BALANCED_RULES) == group

@@ -310,7 +310,7 @@ def test_collections_are_chosen_by_name(data, tmp_path):
     assert sum(len(group.indices) for group in mined) == sum(len(group.indices) for group in all_of_them)
     assert list((data / "carla/lead_cache").glob("mining_*.npz"))
     balanced = open_data(words(data, "collection=balanced")).parts[0].groups
-    assert {"standing": 0.25, "driving off": 2.0, "turning": 2.0, "others": 1.0}.items() <= {
+    assert {"standing": 0.25, "braking": 4.0, "driving off": 2.0, "turning": 2.0, "others": 1.0}.items() <= {
         group.name: group.rate for group in balanced
     }.items()
     held_out = open_data(words(data, "collection=town13_held_out")).parts[0].groups
