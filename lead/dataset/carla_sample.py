@@ -82,7 +82,9 @@ PLAIN = SampleOptions(twin_share=0.0, augmentation=0.0)
 """For validation: the ego's own view, not varied."""
 
 RANDOM_SPEEDS_MPS = (0.0, 12.0)
+"""Range of the speeds that are drawn: what is driven in towns."""
 STANDING_SHARE = 0.2
+"""How many of them are 0."""
 
 
 def random_speed_mps(rng: np.random.Generator) -> float:

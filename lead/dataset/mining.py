@@ -159,8 +159,8 @@ BALANCED_RULES = (
 )
 """For trainings on simulated data alone, where a third of all frames waits at a light and looks like the one before.
 
-Frames of driving off are few, and a policy that has not learnt them stands for good. So are those of braking, three
-percent, and one that has not learnt them goes on at its speed before whatever is ahead. In turns it leaves its route.
+Frames of driving off are few, and a policy that has not learnt them stands for good. So are those of braking, and one
+that has not learnt them goes on at its speed before whatever is ahead. In turns it leaves its route.
 Where a path begins to the side of the car (or with a turn of less than 8 m) its own errors have brought it.
 """
 
