@@ -15,7 +15,7 @@ from lead.dataset.cache.published import CACHE_FOLDER, PublishedStore, read_buck
 from lead.dataset.cache.settings import RecordSettings
 from lead.dataset.cache.shard import SUFFIX
 from lead.dataset.cache.store import RecordStore, default_folder
-from lead.dataset.carla_sample import PLAIN, CarlaSamples, SampleOptions
+from lead.dataset.carla_sample import PLAIN, CarlaSamples
 from lead.dataset.collections import Group, everything, summary, town_held_out
 from lead.dataset.loading.loader import BatchLoader
 from lead.dataset.loading.sampling import EpochPlan, equal_shares, sim_to_real_shares
@@ -229,28 +229,24 @@ def _carla(
     index: FrameIndex, rig: SensorRig, config: TrainingConfig, architecture: Architecture, *, is_training: bool
 ) -> SampleSource:
     assert config.use_sensor_perburtation_prob is not None and config.use_color_aug_prob is not None
-    options = SampleOptions(
+    options = dataclasses.replace(
+        PLAIN,
         used_cameras=architecture.used_cameras,
-        twin_share=config.use_sensor_perburtation_prob if config.use_sensor_perburtation else 0.0,
-        augmentation=config.use_color_aug_prob if config.use_color_aug else 0.0,
         has_lidar=not config.LTF,
         has_radar=config.use_radars and bool(architecture.domain.rig.radars),
         has_depth=not config.is_mixed,
         horizontal_fov_reduction=config.horizontal_fov_reduction,
-        needs_plan=config.use_planning_decoder,
-        target_point_noise_m=config.target_point_noise_m,
-        random_speed_share=config.random_speed_share,
+        needs_plan=is_training and config.use_planning_decoder,
         lidar_ticks=config.training_used_lidar_steps,
         legacy=config.switches,
     )
-    if not is_training:
+    if is_training:
         options = dataclasses.replace(
             options,
-            twin_share=PLAIN.twin_share,
-            augmentation=PLAIN.augmentation,
-            target_point_noise_m=PLAIN.target_point_noise_m,
-            random_speed_share=PLAIN.random_speed_share,
-            needs_plan=False,
+            twin_share=config.use_sensor_perburtation_prob if config.use_sensor_perburtation else 0.0,
+            augmentation=config.use_color_aug_prob if config.use_color_aug else 0.0,
+            target_point_noise_m=config.target_point_noise_m,
+            random_speed_share=config.random_speed_share,
         )
     settings = RecordSettings(rig.name, options.lidar_ticks, options.legacy.door_in_ego_frame)
     cache = _cache(index.root, settings) if config.use_persistent_cache else None
