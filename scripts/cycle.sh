@@ -6,7 +6,7 @@
 #   WORKERS          one per core, drives at the same time
 #   TRAIN_ROUTES     data/routes/suites/train.xml
 #   HELDOUT_ROUTES   data/routes/suites/heldout.xml
-#   LEAD_EXPERT_CONFIG  "hesitate=true swerve=true", see docs/collecting.md
+#   LEAD_EXPERT_CONFIG  "hesitate=true swerve=true exact_clouds=true", see docs/collecting.md
 #   RECIPE           tfv6_compact
 #   PRETRAIN_EPOCHS  8        0: all at once, in post-training
 #   POSTTRAIN_EPOCHS 16
@@ -20,7 +20,7 @@ folder="$(realpath -m -- "${1:-outputs/cycle}")"
 repository="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
 python="${LEAD_PYTHON:-$repository/.venv/bin/python}"
 cd "$repository"
-export LEAD_EXPERT_CONFIG="${LEAD_EXPERT_CONFIG-hesitate=true swerve=true}"
+export LEAD_EXPERT_CONFIG="${LEAD_EXPERT_CONFIG-hesitate=true swerve=true exact_clouds=true}"
 export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 workers="${WORKERS:-$(nproc)}"
 pretrain_epochs="${PRETRAIN_EPOCHS:-8}"

@@ -91,6 +91,7 @@ class RecordingExpertAgent(ExpertAgent):
             self._config.target_dataset,
             self._jpeg_quality(context.world),
             self._config.save_only_non_ground_lidar,
+            self._config.exact_clouds,
         )
         plan = Plan(
             np.array([[point["lat"], point["lon"]] for point, _ in self._global_plan], dtype=np.float64),

@@ -36,6 +36,8 @@ class ExpertConfig:
         swerve: Steer the car off its path now and then on a free road; not published.
         novice: Checkpoint folder of a policy that drives stretches, while what the expert would do is recorded; not
             published.
+        exact_clouds: Record clouds with what is straight ahead, behind and beside the ego, and older sweeps where they
+            were; published clouds lack the one and are a little off in the other. Not published.
         know_scenarios: The expert may look at the records of the running scenarios.
     """
 
@@ -56,6 +58,7 @@ class ExpertConfig:
     hesitate: bool = False
     swerve: bool = False
     novice: str = ""
+    exact_clouds: bool = False
     know_scenarios: bool = True
 
     def __post_init__(self) -> None:

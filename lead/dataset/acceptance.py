@@ -19,6 +19,8 @@ FAILED = frozenset(
     }
 )
 COMPLETED, PERFECT = "Completed", "Perfect"
+EXACT_CLOUDS = "exact_clouds"
+"""Not published: whether clouds have what is straight ahead, and old sweeps lie where they were."""
 FULL_SCORE = 100.0
 MIN_SPEED, OUTSIDE = "min_speed_infractions", "outside_route_lanes"
 

@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.dataset.acceptance import COMPLETED, FAILED, read_results, rejection
+from lead.dataset.acceptance import COMPLETED, EXACT_CLOUDS, FAILED, read_results, rejection
 from lead.dataset.errors import DatasetError
 from lead.dataset.layout import (
     BOXES,
@@ -56,6 +57,7 @@ class RouteEntry:
         town: Town by the folder's name; empty if it is called otherwise.
         frames: Number of its frames, those that are skipped included.
         has_twin: What the twin rig saw was recorded, too.
+        exact_clouds: Its clouds have what is straight ahead, and are aligned exactly; published ones are not so.
     """
 
     relative_dir: str
@@ -63,6 +65,7 @@ class RouteEntry:
     town: str
     frames: int
     has_twin: bool
+    exact_clouds: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,23 +162,23 @@ def build_index(
     entries: list[RouteEntry] = []
     routes, frames, skipped = [], [], 0
     for place in sorted(places, key=lambda place: str(place.folder)):
-        reason = _why_not(place.folder, choice)
-        if reason is not None:
-            left_out[reason] += 1
+        results = _results_or_why_not(place.folder, choice)
+        if isinstance(results, str):
+            left_out[results] += 1
             continue
         numbers = numbered_frames(place.folder, BOXES)
         taken = numbers[skip_first : max(len(numbers) - skip_last, skip_first)]
         skipped += len(numbers) - len(taken)
         routes.append(np.full(len(taken), len(entries), np.int32))
         frames.append(np.array(taken, np.int32))
-        entries.append(_entry(place, root, len(numbers)))
+        entries.append(_entry(place, root, len(numbers), results))
     if not entries:
         reasons = ", ".join(f"{count} because {reason}" for reason, count in left_out.items())
         raise DatasetError(f"{root} has no route to learn from: {reasons}")
     return FrameIndex(root, tuple(entries), np.concatenate(routes), np.concatenate(frames), dict(left_out), skipped)
 
 
-def _entry(place: RoutePlace, root: Path, frames: int) -> RouteEntry:
+def _entry(place: RoutePlace, root: Path, frames: int, results: Mapping[str, Any]) -> RouteEntry:
     name = RouteName.parse(place.folder.name)
     return RouteEntry(
         place.folder.relative_to(root).as_posix(),
@@ -183,11 +186,12 @@ def _entry(place: RoutePlace, root: Path, frames: int) -> RouteEntry:
         name.town if name is not None else UNKNOWN_TOWN,
         frames,
         (place.folder / f"rgb{PERTURBATED}").is_dir(),
+        results.get(EXACT_CLOUDS) is True,
     )
 
 
-def _why_not(folder: Path, choice: RouteChoice) -> str | None:
-    """Say in words that many routes share why one is left out; None if it is not."""
+def _results_or_why_not(folder: Path, choice: RouteChoice) -> Mapping[str, Any] | str:
+    """Read the results of a route that is taken; for another one say in words that many share why it is left out."""
     if not is_complete(folder):
         return "they are not complete"
     if not frame_path(folder, METAS, 0).is_file():
@@ -197,10 +201,10 @@ def _why_not(folder: Path, choice: RouteChoice) -> str | None:
     except DatasetError:
         return "their results cannot be read"
     if choice is RouteChoice.ALL:
-        return None
+        return results
     if choice is RouteChoice.FAILED:
         is_flawed = results.get("status") == COMPLETED and rejection(results) is not None
-        return None if is_flawed else "they were not completed with infractions"
+        return results if is_flawed else "they were not completed with infractions"
     if rejection(results) is None:
-        return None
+        return results
     return "they failed" if results.get("status") in FAILED else "the expert made mistakes"

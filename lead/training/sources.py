@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from lead.config.legacy import with_clouds
 from lead.config.training import COLLECTIONS, HELD_OUT, TrainingConfig
 from lead.dataset.cache.published import CACHE_FOLDER, PublishedStore, read_buckets
 from lead.dataset.cache.settings import RecordSettings
@@ -57,7 +59,7 @@ class DataSet:
     """What a training reads, opened.
 
     Attributes:
-        config: The configuration, completed by the rig that the data were recorded with.
+        config: The configuration, completed by what the data were recorded with: the rig, and the kind of clouds.
         parts: Its sources; in a mixture the simulated one first.
     """
 
@@ -76,7 +78,8 @@ def open_data(config: TrainingConfig) -> DataSet:
 
     Raises:
         DatasetError: If there is none.
-        TrainingError: If it was recorded with another rig than the configuration says, or no network learns from it.
+        TrainingError: If it was recorded with another rig than the configuration says, with clouds of two kinds, or no
+            network learns from it.
     """
     if config.use_waymo_e2e_data:
         raise TrainingError("there is no network for Waymo's data: train on CARLA, NAVSIM or both")
@@ -122,11 +125,28 @@ def _open_carla(config: TrainingConfig) -> tuple[TrainingConfig, Part]:
         held_out = build_index(Path(config.validation_root), skip_first=skip_first, skip_last=skip_last)
     elif config.validation_fraction > 0.0:
         index, held_out = index.split(config.validation_fraction)
+    if not config.LTF:
+        config = _with_clouds_of((index,) if held_out is None else (index, held_out), config)
     train = _carla(index, rig, config, architecture, is_training=True)
     validation = None
     if held_out is not None and len(held_out):
         validation = _carla(held_out, rig, config, architecture, is_training=False)
     return config, Part(train, _groups(config, index), validation)
+
+
+def _with_clouds_of(indices: Sequence[FrameIndex], config: TrainingConfig) -> TrainingConfig:
+    """Let the network drive with clouds as the data have them, whatever weights it starts from."""
+    kinds = {entry.exact_clouds for index in indices for entry in index.routes}
+    if len(kinds) > 1:
+        roots = " and ".join(sorted({str(index.root) for index in indices}))
+        raise TrainingError(
+            f"some routes of {roots} were recorded with exact_clouds=true and others without, but a network drives with"
+            " one kind of clouds; train on one of them, or without LiDAR (LTF=true)"
+        )
+    switches = with_clouds(config.switches, exact=kinds == {True})
+    if config.load_file is not None and switches != config.switches:
+        LOG.warning("%s has learnt from another kind of LiDAR clouds than the data have", config.load_file)
+    return dataclasses.replace(config, legacy=dataclasses.asdict(switches))
 
 
 def _index(config: TrainingConfig, root: Path) -> FrameIndex:

@@ -250,7 +250,7 @@ def test_golden_metas_can_be_mined(tmp_path: Path) -> None:
 
 
 def _index(towns: list[str], frames: int = 10) -> FrameIndex:
-    routes = tuple(RouteEntry(f"data/s/{town}_r{i}", "s", town, frames, False) for i, town in enumerate(towns))
+    routes = tuple(RouteEntry(f"data/s/{town}_r{i}", "s", town, frames, False, False) for i, town in enumerate(towns))
     route = np.repeat(np.arange(len(towns), dtype=np.int32), frames)
     return FrameIndex(Path("root"), routes, route, np.tile(np.arange(frames, dtype=np.int32), len(towns)))
 

@@ -9,7 +9,7 @@ import numpy as np
 from lead.agents.expert_recorder import RecordingExpertAgent
 from lead.agents.sensor_agent_settings import mounted_rig, preprocessor_settings, sensor_specs
 from lead.config.closed_loop import resolve_closed_loop
-from lead.config.legacy import TRAINED
+from lead.config.legacy import TRAINED, with_clouds
 from lead.config.published import PublishedConfig
 from lead.control.position_filter import AppliedControl
 from lead.models.transfuser.architecture import COMPACT
@@ -30,8 +30,9 @@ class RecordingAndDrivingAgent(RecordingExpertAgent):
 
     def sensors(self):
         own = super().sensors()
-        config, closed_loop = PublishedConfig(legacy=dataclasses.asdict(TRAINED)), resolve_closed_loop()
-        architecture = dataclasses.replace(COMPACT, legacy=TRAINED)
+        legacy = with_clouds(TRAINED, exact=self._config.exact_clouds)
+        config, closed_loop = PublishedConfig(legacy=dataclasses.asdict(legacy)), resolve_closed_loop()
+        architecture = dataclasses.replace(COMPACT, legacy=legacy)
         self.rig = mounted_rig(architecture, config, closed_loop)
         self.settings = preprocessor_settings(architecture, config, closed_loop)
         names = {entry["type"]: entry["id"] for entry in own}

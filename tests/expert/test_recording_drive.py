@@ -15,6 +15,7 @@ import pytest
 from lead.dataset.errors import DatasetError
 from lead.dataset.layout import FRAME_STRIDE, find_routes
 from lead.dataset.reader import RouteReader
+from lead.dataset.route_index import RouteChoice, build_index
 from lead.dataset.verify import verify_route
 from lead.maps.towns import installed_towns
 
@@ -106,9 +107,16 @@ def test_labels_tell_how_the_ego_moved(recorded):
     assert [box["distance"] for box in boxes] == sorted(box["distance"] for box in boxes)
 
 
-def test_six_cameras(tmp_path):
+def beside_the_car(reader):
+    """How many points of a sweep lie in the strip across the car that published clouds lack."""
+    cloud = reader.read("lidar", reader.frames[6])
+    x, y = np.abs(cloud.points_ego[cloud.time == 0, :2]).T
+    return int(((x < 2.3) & (y > 3.0)).sum())
+
+
+def test_six_cameras_and_exact_clouds(tmp_path, recorded):
     routes = write_routes(tmp_path / "routes", 1)
-    environment = os.environ | {"LEAD_EXPERT_CONFIG": "target_dataset=2 perturbate_sensors=false"}
+    environment = os.environ | {"LEAD_EXPERT_CONFIG": "target_dataset=2 perturbate_sensors=false exact_clouds=true"}
     done = subprocess.run(
         command(routes, tmp_path / "out"), capture_output=True, text=True, timeout=280, check=False, env=environment
     )
@@ -118,6 +126,10 @@ def test_six_cameras(tmp_path):
     assert reader.read("rgb", 0).shape == (384, 2304, 3)
     assert not reader.has("rgb_perturbated", 0)
     assert reader.meta(0)["sensor_information"]["num_cameras"] == 6
+    # Not one LiDAR point is there as published, and the index knows which is which.
+    assert beside_the_car(recorded) == 0 and beside_the_car(reader) > 100
+    for folder, exact in ((recorded.route_dir, False), (reader.route_dir, True)):
+        assert [entry.exact_clouds for entry in build_index(folder, choice=RouteChoice.ALL).routes] == [exact]
 
 
 def descendants(pid):

@@ -35,14 +35,15 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def pairs(tmp_path_factory):
+@pytest.fixture(scope="module", params=["false", "true"], ids=["published clouds", "exact clouds"])
+def pairs(tmp_path_factory, request):
     """Samples and the sensor agent's inputs of the same moments."""
     folder = tmp_path_factory.mktemp("both")
     (folder / "turn.xml").write_text(ROUTE)
     (folder / "inputs").mkdir()
     script = COLLECT.format(agent=str(AGENT), routes=str(folder / "turn.xml"), out=str(folder / "out"))
-    environment = os.environ | {FOLDER: str(folder / "inputs")}
+    settings = {"LEAD_EXPERT_CONFIG": f"exact_clouds={request.param}"}
+    environment = os.environ | settings | {FOLDER: str(folder / "inputs")}
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=580, check=False, env=environment
     )

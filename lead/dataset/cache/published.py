@@ -200,6 +200,7 @@ def _entry(root: Path, relative_dir: str, frames: int) -> RouteEntry:
         "" if name is None else name.town,
         frames,
         (root / relative_dir / f"rgb{PERTURBATED}").is_dir(),
+        exact_clouds=False,
     )
 
 

@@ -12,8 +12,9 @@ import carla
 import numpy as np
 from numpy.typing import NDArray
 
-from lead.config.legacy import CORRECTED, PUBLISHED
+from lead.config.legacy import CORRECTED, PUBLISHED, with_clouds
 from lead.control.position_filter import AppliedControl
+from lead.dataset.acceptance import EXACT_CLOUDS
 from lead.dataset.frame import Frame, PointCloud
 from lead.dataset.layout import PERTURBATED, THIRD_PERSON
 from lead.dataset.perturbation import Perturbation
@@ -54,6 +55,7 @@ class Target:
         target_dataset: Published number of the rig.
         jpeg_quality: Quality of camera images.
         removes_ground: Leave the ground out of clouds.
+        exact_clouds: Keep what is straight ahead, behind and beside in clouds, and align old sweeps exactly.
     """
 
     route_dir: Path
@@ -62,6 +64,7 @@ class Target:
     target_dataset: int
     jpeg_quality: int
     removes_ground: bool = True
+    exact_clouds: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ class Recorder:
         self._context = context
         self._hd_map = hd_map
         rig = sensors.rig
-        self._stack = CloudStack(rig.bev, target.removes_ground, PUBLISHED)
+        legacy = with_clouds(PUBLISHED, exact=target.exact_clouds)
+        self._stack = CloudStack(rig.bev, target.removes_ground, legacy)
         # The exact one: positions of the world and points of the plan are compared in the labels.
         reference = estimate_reference(plan.lat_lon_deg, plan.xy_m, CORRECTED)
         self._motion = Motion(reference, reference.to_world(*plan.lat_lon_deg.T), plan.commands)
@@ -177,7 +181,7 @@ class Recorder:
         Raises:
             DatasetError: If something cannot be written.
         """
-        self._writer.finish(results)
+        self._writer.finish({**results, EXACT_CLOUDS: self._target.exact_clouds})
 
     def abandon(self) -> None:
         """Leave the route incomplete; safe after :meth:`finish`."""
