@@ -76,6 +76,8 @@ def tfv6_compact() -> Values:
         "planner_residual_gain": 0.1,
         # As far off as the position is that it will drive with.
         "target_point_noise_m": 0.56,
+        # Up to 8 m/s the car steers by the first point, which has a twentieth of the weight of the published loss.
+        "first_path_point_weight": 2.0,
         # What it sees, not how fast it is, must decide on how fast it goes.
         "random_speed_share": 0.5,
         "lr": 8e-4,
@@ -111,6 +113,7 @@ def debug() -> Values:
         "use_sensor_perburtation": False,
         "use_color_aug": False,
         "target_point_noise_m": 0.0,
+        "first_path_point_weight": 0.0,
         "random_speed_share": 0.0,
         "dropout": 0.0,
         "batch_size": 4,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -86,6 +87,8 @@ class TrainingConfig(NetworkConfig):
         target_point_noise_m: Error of the position from which target points are seen, drawn anew for each sample; 0 as
             published. Driving takes the position from the GNSS sensor, 0.56 m off along each axis, unless
             ``use_kalman_filter`` is on.
+        first_path_point_weight: How much more the first point of the path counts, where the last counts 1 more; 0 as
+            published. At low speeds the car steers by the first.
         random_speed_share: Share of samples whose speed is drawn at random; 0 as published. An expert's target speed
             hardly differs from its speed, so a planner that may rely on it learns to go on as it does.
         pretrained_encoder: Start the image encoder from ImageNet; not where ``load_file`` is given.
@@ -161,6 +164,7 @@ class TrainingConfig(NetworkConfig):
     target_point_gain: float = 1.0
     planner_residual_gain: float = 1.0
     target_point_noise_m: float = 0.0
+    first_path_point_weight: float = 0.0
     random_speed_share: float = 0.0
     pretrained_encoder: bool = True
     perspective_every: int = 1
@@ -311,6 +315,8 @@ class TrainingConfig(NetworkConfig):
         for name in ("lr", "target_point_gain", "planner_residual_gain"):
             if getattr(self, name) <= 0.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be positive")
+        if not 0.0 <= self.first_path_point_weight < math.inf:
+            raise ConfigError(f"first_path_point_weight is {self.first_path_point_weight}; it must be at least 0")
 
 
 def resolve_training(arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None) -> TrainingConfig:

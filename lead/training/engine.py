@@ -88,7 +88,11 @@ class Engine:
                 widen_groups(model, config.group_width)
         if config.sync_batchnorm and ranks.world > 1:
             synchronise_norms(model)
-        self.module = LossModule(model, half=is_gpu and config.use_mixed_precision_training)
+        self.module = LossModule(
+            model,
+            half=is_gpu and config.use_mixed_precision_training,
+            first_point_weight=config.first_path_point_weight,
+        )
         if config.cuda_graph:
             if not is_gpu or config.accumulation_steps > 1:
                 raise TrainingError("cuda_graph=true needs a GPU and accumulation_steps=1")

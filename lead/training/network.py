@@ -39,17 +39,19 @@ class LossModule(nn.Module):
         weights: Weight of each loss.
     """
 
-    def __init__(self, model: Transfuser, *, half: bool = False) -> None:
+    def __init__(self, model: Transfuser, *, half: bool = False, first_point_weight: float = 0.0) -> None:
         """Wrap a network.
 
         Args:
             model: The network, on its device.
             half: Compute the network in bfloat16.
+            first_point_weight: See :func:`lead.training.losses.planning.path_loss`.
         """
         super().__init__()
         self.model = model
         self.weights = loss_weights(model.architecture)
         self.is_half = half
+        self._first_point_weight = first_point_weight
         self._dense: Losses = dense_losses
         self._planning: Losses = planning_losses
         self._uses_graph = False
@@ -117,14 +119,14 @@ class LossModule(nn.Module):
         """Compute the losses by name, as :func:`lead.training.losses.total.compute_losses` does."""
         batch = self.comparable(batch)
         if is_eager:
-            return compute_losses(out, batch, self.model.architecture)
+            return compute_losses(out, batch, self.model.architecture, self._first_point_weight)
         architecture = self.model.architecture
         # The matching goes first: the host solves it while a GPU computes the other losses.
         matching = None
         if out.radar_detections is not None:
             matching = RadarMatching(out.radar_detections, batch["radar_detections"])
         losses = self._dense(out, batch, architecture)
-        losses.update(self._planning(out, batch, architecture))
+        losses.update(self._planning(out, batch, architecture, self._first_point_weight))
         if matching is not None:
             losses[f"{label_prefix(architecture)}radar_loss"] = matching.loss().mean()
         return losses

@@ -189,6 +189,17 @@ def test_losses_of_the_module_are_those_of_the_function(batch):
     assert float(total.detach()) == pytest.approx(float(total_loss(expected, module.weights).detach()))
 
 
+@pytest.mark.parametrize("words", [(), ("first_path_point_weight=2.5",)])
+def test_the_first_point_of_the_path_may_count_more(tmp_path, batch, words):
+    engine = engine_of(tmp_path, "batch_size=4", "dropout=0", *words)
+    with torch.no_grad():
+        out = engine.model(batch)
+        error = (out.path_ego - batch["route"]).abs()
+        expected = error.mean() + error[:, 9].mean() + (2.5 if words else 0.0) * error[:, 0].mean()
+    loss = engine.step(batch, 1e-4).losses["loss_spatial_route"]
+    assert float(loss) == pytest.approx(float(expected), rel=1e-4)
+
+
 def test_depth_and_semantics_may_be_learnt_from_some_samples_of_a_batch(batch):
     torch.manual_seed(0)
     module = LossModule(Transfuser(TINY))

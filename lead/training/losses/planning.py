@@ -20,10 +20,11 @@ def waypoint_loss(
     return loss + (headings.float() - heading_label.float()).abs().mean()
 
 
-def path_loss(path: Tensor, label: Tensor) -> Tensor:
-    """Mean absolute error of all points (B, n, 2), plus that of the last point."""
+def path_loss(path: Tensor, label: Tensor, first_point_weight: float = 0.0) -> Tensor:
+    """Mean absolute error of all points (B, n, 2), plus that of the last point, plus so often that of the first."""
     error = (path.float() - label.float()).abs()
-    return error.mean() + error[:, -1].mean()
+    loss = error.mean() + error[:, -1].mean()
+    return loss + first_point_weight * error[:, 0].mean() if first_point_weight else loss
 
 
 def target_speed_loss(logits: Tensor, speed_mps: Tensor, brake: Tensor, bins_mps: Sequence[float]) -> Tensor:

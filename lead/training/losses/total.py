@@ -58,7 +58,7 @@ def _dense_weights(side: Architecture) -> dict[str, float]:
 
 
 def compute_losses(
-    out: TransfuserOutput, labels: Mapping[str, Tensor], architecture: Architecture
+    out: TransfuserOutput, labels: Mapping[str, Tensor], architecture: Architecture, first_point_weight: float = 0.0
 ) -> dict[str, Tensor]:
     """Compute the losses of all predictions that are there.
 
@@ -66,6 +66,7 @@ def compute_losses(
         out: Predictions for a batch.
         labels: Labels by their published names.
         architecture: The network.
+        first_point_weight: See :func:`lead.training.losses.planning.path_loss`.
 
     Returns:
         Scalars by name, float32, not weighted.
@@ -76,7 +77,7 @@ def compute_losses(
     if out.radar_detections is not None:
         matching = RadarMatching(out.radar_detections, labels["radar_detections"])
     losses = dense_losses(out, labels, architecture)
-    losses.update(planning_losses(out, labels, architecture))
+    losses.update(planning_losses(out, labels, architecture, first_point_weight))
     if matching is not None:
         losses[f"{prefix}radar_loss"] = matching.loss().mean()
     return losses
@@ -125,7 +126,7 @@ def _dense_of(out: TransfuserOutput, labels: Mapping[str, Tensor], side: Archite
 
 
 def planning_losses(
-    out: TransfuserOutput, labels: Mapping[str, Tensor], architecture: Architecture
+    out: TransfuserOutput, labels: Mapping[str, Tensor], architecture: Architecture, first_point_weight: float = 0.0
 ) -> dict[str, Tensor]:
     """Compute the losses of the planner; arguments as those of :func:`compute_losses`."""
     losses: dict[str, Tensor] = {}
@@ -138,7 +139,7 @@ def planning_losses(
             out.target_speed_logits, labels["target_speed"], labels["brake"], architecture.domain.speed_bins_mps
         )
     if out.path_ego is not None:
-        losses["loss_spatial_route"] = path_loss(out.path_ego, labels["route"])
+        losses["loss_spatial_route"] = path_loss(out.path_ego, labels["route"], first_point_weight)
     return losses
 
 
