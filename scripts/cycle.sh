@@ -56,7 +56,7 @@ last_weights() {
 }
 
 stage collect "$python" -m lead collect "${TRAIN_ROUTES:-data/routes/suites/train.xml}" --out "$folder/data" \
-  "${drives[@]}" --frames "${FRAMES:-12000}" --per-class 0
+  "${drives[@]}" --frames "${FRAMES:-12000}" --per-class 0 --give-up
 stage cache "$python" -m lead cache build "$folder/data" --workers "$workers"
 start=()
 if ((pretrain_epochs > 0)); then

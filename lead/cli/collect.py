@@ -38,6 +38,9 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
         int | None, typer.Option(help="Begin no further route once there are so many frames to learn from.", min=1)
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Begin no further route after so long.", min=0.0)] = None,
+    give_up: Annotated[
+        bool, typer.Option("--give-up", help="End a drive once it must not be learnt from, such as by a collision.")
+    ] = False,
     repetitions: options.Repetitions = 1,
     first_repetition: Annotated[int, typer.Option(help="Number of the first repetition.", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the order in which routes are driven.", min=0)] = 42,
@@ -93,6 +96,7 @@ def command(  # noqa: PLR0913 (typer: one parameter per option)
             topdown_video=video,
             closed_loop=tuple(overrides or ()),
             recording=folders.of,
+            gives_up=give_up,
         )
         for _ in dealt
     ]

@@ -115,6 +115,7 @@ def _drive(job: EpisodeJob, channel: MessageChannel, board: StatusBoard) -> None
         reload_world=job.reload_world,
         closed_loop=closed_loop,
         engine=engine,
+        gives_up=job.gives_up,
         **_recording(job, route, closed_loop.custom_weather),
     )
     reporter = _Reporter(channel, board)

@@ -77,6 +77,7 @@ class EpisodeSettings:
         engine: Makes the engine of scenarios and background traffic; None drives with the scenarios ignored.
         recording: Where the drive is recorded by its agent; None for no recording.
         weather: Weather of the whole drive in place of the route's; None for none.
+        gives_up: End the drive with the first event for which it must not be learnt from.
     """
 
     profile: BenchmarkProfile = field(default_factory=lambda: profile("leaderboard"))
@@ -91,6 +92,7 @@ class EpisodeSettings:
     engine: Callable[[], ScenarioEngine] | None = None
     recording: RecordingTarget | None = None
     weather: Mapping[str, float] | None = None
+    gives_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -310,7 +312,9 @@ class Episode:
         self._session.tick()
         weather.light_vehicles(list(world.get_actors().filter("vehicle.*")))
         lights = TrafficLights(world, carla_map)
-        criteria = self._criteria = CriteriaSet(settings.profile, world, carla_map, ego, dense, lights)
+        criteria = self._criteria = CriteriaSet(
+            settings.profile, world, carla_map, ego, dense, lights, gives_up=settings.gives_up
+        )
         actors.spawn_collision_sensor(ego).listen(criteria.on_collision)
         stage = _Stage(world, carla_map, ego, dense, criteria, lights, weather, None, None)
         stage.engine = self._start_engine(stage)

@@ -39,6 +39,7 @@ class EpisodeJob:
         ignore_scenarios: Drive without the route's scenarios.
         record_dir: Folder into which the agent records the drive; empty for no recording. A recorded drive has a
             weather drawn with its seed.
+        gives_up: End the drive with the first event for which it must not be learnt from.
     """
 
     routes_file: str
@@ -61,6 +62,7 @@ class EpisodeJob:
     reload_world: bool = False
     ignore_scenarios: bool = False
     record_dir: str = ""
+    gives_up: bool = False
 
     def to_json(self) -> str:
         """Return the job as one line."""

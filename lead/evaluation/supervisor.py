@@ -68,6 +68,7 @@ class DriveSettings:
         single: The evaluation has one route, whose artefacts lie directly in the folder.
         name: Stem of the artefacts of a single route.
         recording: Names the folder into which the agent records a task; None for no recording.
+        gives_up: End a drive with the first event for which it must not be learnt from.
     """
 
     agent: str
@@ -86,6 +87,7 @@ class DriveSettings:
     single: bool = False
     name: str = "route"
     recording: Callable[[RouteTask], Path] | None = None
+    gives_up: bool = False
 
     def artefact_dir(self, task: RouteTask) -> Path:
         """Folder of the videos and logs of a task."""
@@ -232,6 +234,7 @@ class Worker:
             debug=settings.debug,
             reload_world=self._host.reloads_world,
             record_dir="" if settings.recording is None else str(settings.recording(task)),
+            gives_up=settings.gives_up,
         )
 
     def _environment(self, task: RouteTask) -> dict[str, str]:

@@ -37,6 +37,8 @@ AGENT_CRASHED = "Agent crashed"
 AGENT_SETUP_FAILED = "Agent couldn't be set up"
 SENSORS_INVALID = "Agent's sensors were invalid"
 TICK_RUNTIME = "TickRuntime"
+GIVEN_UP = "Given up"
+"""Not published: a drive to learn from ended with the first event for which it must not be learnt from."""
 COMPLETED = "Completed"
 PERFECT = "Perfect"
 

@@ -1,5 +1,6 @@
 """Criteria fed with made-up observations on a straight road, and the whole set under several benchmarks."""
 
+import dataclasses
 import math
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from criteria_support import FakeWorld, at, drive, fake_vehicle, observe, straight_route, town
 
+from lead.dataset.acceptance import rejection
 from lead.evaluation.criteria import (
     Blocked,
     Collision,
@@ -19,14 +21,15 @@ from lead.evaluation.criteria import (
     RouteTimeout,
     TickLimit,
 )
+from lead.evaluation.criteria.criteria_set import LEARNT_FROM
 from lead.evaluation.criteria.red_light import segments_cross
 from lead.evaluation.observation import EgoState
 from lead.evaluation.speed_limits import SpeedLimitTable
 from lead.evaluation.traffic_lights import TrafficLights
 from lead.routes.planner import RoutePlanner
-from lead.scoring.penalties import EventType
+from lead.scoring.penalties import EventType, RouteEvent
 from lead.scoring.profiles import profile
-from lead.scoring.records import TICK_RUNTIME
+from lead.scoring.records import GIVEN_UP, TICK_RUNTIME, RouteRun, route_record
 
 
 def contact(frame, actor_id, type_id):
@@ -298,10 +301,11 @@ def street():
     return carla_map, RoutePlanner(carla_map).trace(places)
 
 
-def make_set(street, name):
+def make_set(street, name, **options):
     carla_map, route = street
     world = FakeWorld(carla_map=carla_map)
-    return CriteriaSet(profile(name), world, carla_map, fake_vehicle(), route, TrafficLights(world, carla_map))
+    lights = TrafficLights(world, carla_map)
+    return CriteriaSet(profile(name), world, carla_map, fake_vehicle(), route, lights, **options)
 
 
 def drive_route(criteria, route, speed=5.0):
@@ -370,6 +374,34 @@ def test_bench2drive_ends_after_its_ticks_with_a_reason(street):
     assert criteria.is_over
     assert criteria.failure == TICK_RUNTIME
     assert not criteria.timed_out
+
+
+def test_a_drive_to_learn_from_is_given_up_with_its_first_fault(street):
+    patient, strict = make_set(street, "leaderboard"), make_set(street, "leaderboard", gives_up=True)
+    for criteria in (patient, strict):
+        assert (criteria.is_over, criteria.failure) == (False, "")
+        criteria.report(EventType.YIELD_TO_EMERGENCY_VEHICLE, "the ambulance is still behind", {}, 5)
+    assert (patient.is_over, patient.failure) == (False, "")
+    assert (strict.is_over, strict.failure) == (True, GIVEN_UP)
+    # What ended by itself keeps its own reason, and a clean drive is driven to its end.
+    drive_route(strict, street[1])
+    assert (strict.is_over, strict.failure) == (True, "")
+    clean = make_set(street, "leaderboard", gives_up=True)
+    drive_route(clean, street[1])
+    assert (clean.completion.ends_episode, clean.failure) == (True, "")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EventType if kind is not EventType.ROUTE_COMPLETION])
+def test_it_is_given_up_for_what_would_reject_it(kind):
+    ends_the_drive = kind in (EventType.ROUTE_DEVIATION, EventType.VEHICLE_BLOCKED)
+    driven = {"route_completed": 80.0 if ends_the_drive else 100.0}
+    events = [
+        RouteEvent(EventType.ROUTE_COMPLETION, "so much", driven, 9),
+        RouteEvent(kind, "this happened", {"percentage": 50.0}, 8),
+    ]
+    run = RouteRun("RouteScenario_a_rep0", events, length_m=100.0, duration_game_s=10.0, duration_system_s=1.0)
+    record = route_record(run, 0, profile("leaderboard").penalties)
+    assert (rejection(dataclasses.asdict(record)) is None) is (kind in LEARNT_FROM)
 
 
 def test_scenarios_can_pause_the_blocked_time(street):

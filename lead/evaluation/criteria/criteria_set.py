@@ -22,7 +22,12 @@ from lead.evaluation.traffic_lights import TrafficLights
 from lead.routes.planner import DenseRoute
 from lead.scoring.penalties import EventType, RouteEvent
 from lead.scoring.profiles import BenchmarkProfile
-from lead.scoring.records import TICK_RUNTIME
+from lead.scoring.records import GIVEN_UP, TICK_RUNTIME
+
+LEARNT_FROM = frozenset(
+    {EventType.ROUTE_COMPLETION, EventType.MIN_SPEED_INFRACTION, EventType.OUTSIDE_ROUTE_LANES_INFRACTION}
+)
+"""Events in spite of which a completed drive may be learnt from (:func:`lead.dataset.acceptance.rejection`)."""
 
 
 class CriteriaError(LeadError):
@@ -46,6 +51,8 @@ class CriteriaSet:
         ego: carla.Vehicle,
         route: DenseRoute,
         lights: TrafficLights,
+        *,
+        gives_up: bool = False,
     ) -> None:
         """Set all criteria up; the world must have ticked once since the ego was spawned.
 
@@ -56,6 +63,7 @@ class CriteriaSet:
             ego: Vehicle driven.
             route: Dense route.
             lights: Traffic lights of the world.
+            gives_up: End the episode with the first event for which it must not be learnt from.
 
         Raises:
             CriteriaError: If the profile asks for a source of speed limits that does not exist.
@@ -89,6 +97,7 @@ class CriteriaSet:
         self._appeared: list[tuple[Criterion, int]] = []
         self._seen = [0] * len(self.criteria)
         self._is_finished = False
+        self._gives_up = gives_up
 
     def on_collision(self, event: carla.CollisionEvent) -> None:
         """Receive a collision from the sensor's thread."""
@@ -130,8 +139,8 @@ class CriteriaSet:
 
     @property
     def is_over(self) -> bool:
-        """True once a criterion ended the episode."""
-        return any(criterion.ends_episode for criterion in self.criteria)
+        """True once a criterion ended the episode, or it was given up."""
+        return self._is_given_up or any(criterion.ends_episode for criterion in self.criteria)
 
     @property
     def timed_out(self) -> bool:
@@ -140,7 +149,9 @@ class CriteriaSet:
 
     @property
     def failure(self) -> str:
-        """Reason in the status of the route if a limit without an event of its own ended it, else empty."""
+        """Reason in the status of the route if it was given up, or a limit without an event of its own ended it."""
+        if self._is_given_up and not any(criterion.ends_episode for criterion in self.criteria):
+            return GIVEN_UP
         is_over = self._tick_limit is not None and self._tick_limit.ends_episode
         return TICK_RUNTIME if is_over and not self.completion.ends_episode else ""
 
@@ -170,6 +181,10 @@ class CriteriaSet:
     @check_wrong_direction.setter
     def check_wrong_direction(self, value: bool) -> None:
         self._outside_lanes.check_wrong_direction = value
+
+    @property
+    def _is_given_up(self) -> bool:
+        return self._gives_up and any(event.type not in LEARNT_FROM for event in self.events)
 
     def _note_new_events(self) -> None:
         for place, criterion in enumerate(self.criteria):
