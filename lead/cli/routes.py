@@ -57,7 +57,7 @@ Weather: random (two key frames, the default), presets (a random preset per rout
 \b
 Examples:
   lead routes sample --town Town03 --scenario Accident --count 5 --seed 1
-  lead routes sample --town Town01,Town04 --scenario all --count 1 --out my_routes
+  lead routes sample --town Town01,Town04 --scenario leaderboard --count 1 --out my_routes
   lead routes sample --town all --scenario noScenario --count 2 --single-file free.xml --weather ClearNoon
 """
 SUITE_HELP = """Make the project's own route suites anew: smoke, train, validation, heldout, heldout_short, or all.
@@ -140,7 +140,10 @@ def download(
 def sample(  # noqa: PLR0913 (typer: one parameter per option)
     town: Annotated[str, typer.Option(metavar="NAME[,...]", help="Towns, or 'all' installed ones.")],
     scenario: Annotated[
-        str, typer.Option(metavar="CLASS[,...]", help="Scenario classes, 'noScenario', or 'all' of them.")
+        str,
+        typer.Option(
+            metavar="CLASS[,...]", help="Scenario classes, 'noScenario', 'all', or 'leaderboard': all but Fail2Drive's."
+        ),
     ],
     count: Annotated[int, typer.Option(metavar="N", help="Routes per class and town.")] = 1,
     seed: Annotated[int, typer.Option(metavar="S", help="Seed of everything that is drawn.")] = 0,

@@ -44,6 +44,11 @@ def test_there_is_a_finder_for_every_scenario_class():
     assert set(leaderboard_names()) == set(SCENARIO_CLASSES) - FAIL2DRIVE_CLASSES
 
 
+def test_classes_of_the_leaderboard_go_by_one_word():
+    kinds = {outcome.kind for outcome in sample_towns([TOWN], ["leaderboard", "PedestrianCrowd"], Wishes(1, 4))}
+    assert kinds == {*leaderboard_names(), NO_SCENARIO, "PedestrianCrowd"}
+
+
 def test_most_classes_have_a_place_on_one_town_and_the_others_a_reason(outcomes):
     assert set(outcomes) == set(class_names())
     assert sum(bool(outcome.routes) for outcome in outcomes.values()) >= 55

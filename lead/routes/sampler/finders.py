@@ -10,9 +10,9 @@ from lead.routes.sampler.errors import SamplerError
 from lead.routes.sampler.place import FINDERS, JunctionFinder, RoadFinder
 from lead.routes.scenario_classes import FAIL2DRIVE_CLASSES
 
-__all__ = ["ALL", "NO_SCENARIO", "check_class", "class_names", "finders", "leaderboard_names"]
+__all__ = ["ALL", "LEADERBOARD", "NO_SCENARIO", "check_class", "class_names", "finders", "leaderboard_names"]
 
-ALL, NO_SCENARIO = "all", "noScenario"
+ALL, LEADERBOARD, NO_SCENARIO = "all", "leaderboard", "noScenario"
 _MODULES = (crossings, merges, obstacles, roadsides, turns)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lead.maps.towns import installed_towns
 from lead.routes.sampler.errors import SamplerError
-from lead.routes.sampler.finders import ALL, check_class, class_names
+from lead.routes.sampler.finders import ALL, LEADERBOARD, NO_SCENARIO, check_class, class_names, leaderboard_names
 from lead.routes.sampler.sampler import Outcome, Wishes, sample
 from lead.routes.sampler.survey import check_town, survey_town
 from lead.routes.sampler.weathers import check_weather
@@ -97,4 +97,7 @@ def _towns(names: Sequence[str]) -> list[str]:
 
 
 def _kinds(names: Sequence[str]) -> list[str]:
-    return class_names() if ALL in names else sorted({check_class(name) for name in names})
+    if ALL in names:
+        return class_names()
+    common = {*leaderboard_names(), NO_SCENARIO} if LEADERBOARD in names else set()
+    return sorted(common | {check_class(name) for name in names if name != LEADERBOARD})
