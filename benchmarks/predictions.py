@@ -18,12 +18,13 @@ import torch
 from common import report
 from numpy.typing import NDArray
 
+from lead.config.published import PublishedConfig
 from lead.dataset.carla_sample import PLAIN, CarlaSamples
 from lead.dataset.rig_detection import rig_of
 from lead.dataset.route_index import FrameIndex, build_index
 from lead.inference.checkpoint import open_checkpoint
-from lead.models.transfuser.architecture import Architecture, LidarInput
-from lead.training.metrics import quotients
+from lead.models.transfuser.architecture import Architecture, LidarInput, Planner
+from lead.training.metrics import MetricSums, quotients
 from lead.training.network import network_inputs
 
 BEND_M = 0.25
@@ -41,7 +42,7 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def samples_of(index: FrameIndex, architecture: Architecture) -> CarlaSamples:
+def samples_of(index: FrameIndex, architecture: Architecture, config: PublishedConfig) -> CarlaSamples:
     """Samples as the network would see them in driving, with labels."""
     is_seen = architecture.lidar_input is LidarInput.RASTER
     if is_seen and {entry.exact_clouds for entry in index.routes} != {not architecture.legacy.ego_removal_strips}:
@@ -51,6 +52,8 @@ def samples_of(index: FrameIndex, architecture: Architecture) -> CarlaSamples:
         used_cameras=architecture.used_cameras,
         has_lidar=is_seen,
         has_radar=architecture.plans_with_radar,
+        horizontal_fov_reduction=config.horizontal_fov_reduction,
+        lidar_ticks=config.training_used_lidar_steps,
         needs_plan=True,
         legacy=architecture.legacy,
     )
@@ -78,22 +81,24 @@ def path_rows(true: Array, planned: Array) -> dict[str, tuple[float, str]]:
 
 def main() -> None:
     options = parse()
-    (model,) = open_checkpoint(options.checkpoint, max_models=1).load_models()
+    checkpoint = open_checkpoint(options.checkpoint, max_models=1)
+    if not checkpoint.architecture.domain.path_points or checkpoint.architecture.planner is Planner.NONE:
+        raise SystemExit(f"{options.checkpoint} plans no path")
+    (model,) = checkpoint.load_models()
     model.eval()
-    samples = samples_of(build_index(options.data, skip_last=8), model.architecture)
+    samples = samples_of(build_index(options.data, skip_last=8), checkpoint.architecture, checkpoint.config)
     chosen = list(range(0, len(samples), max(1, len(samples) // 8) if options.quick else options.every))
-    sums: dict[str, NDArray[np.float64]] = {}
+    sums = MetricSums()
     true, planned = [], []
     for number in chosen:
         sample: dict[str, Any] = samples.load(number, np.random.default_rng(0))
         batch = {name: torch.from_numpy(np.asarray(value)[None]) for name, value in sample.items()}
         with torch.inference_mode():
             out = model(network_inputs(batch))
-            for name, (value, count) in quotients(out, batch, model.architecture).items():
-                sums[name] = sums.get(name, np.zeros(2)) + [float(value), float(count)]
+            sums.add(quotients(out, batch, model.architecture))
         true.append(sample["route"])
         planned.append(out.path_ego[0].numpy())
-    rows = {name: (value / count, f"of {count:.0f}") for name, (value, count) in sums.items() if count}
+    rows = {name: (value, "") for name, value in sums.values().items()}
     rows |= path_rows(np.stack(true), np.stack(planned))
     report(f"{options.checkpoint.name} on {len(chosen)} frames of {options.data}", rows, options.json)
 

@@ -1,13 +1,11 @@
 """A network must drive with what it was trained on: samples of a recording against the sensor agent's own inputs."""
 
 import dataclasses
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from collect_support import collect_with
 from recording_and_driving_agent import FOLDER
 
 from lead.dataset.carla_sample import PLAIN, CarlaSamples
@@ -17,17 +15,6 @@ from lead.dataset.route_index import build_index
 from lead.maps.towns import installed_towns
 
 AGENT = Path(__file__).with_name("recording_and_driving_agent.py")
-# East, north and back: with every sign of x and y, and a turn.
-ROUTE = """<routes><route id="turn" town="Town01"><waypoints><position x="88.4" y="285.0" z="0.0"/>
-<position x="88.4" y="310.0" z="0.0"/><position x="65.0" y="326.6" z="0.0"/></waypoints></route></routes>"""
-COLLECT = """
-import sys
-import lead.cli.collect
-lead.cli.collect.AGENT = {agent!r}
-from lead.cli.main import main
-sys.argv = ["lead", "collect", {routes!r}, "--out", {out!r}, "--traffic", "3"]
-main()
-"""
 
 pytestmark = [
     pytest.mark.slow,
@@ -39,15 +26,9 @@ pytestmark = [
 def pairs(tmp_path_factory, request):
     """Samples and the sensor agent's inputs of the same moments."""
     folder = tmp_path_factory.mktemp("both")
-    (folder / "turn.xml").write_text(ROUTE)
     (folder / "inputs").mkdir()
-    script = COLLECT.format(agent=str(AGENT), routes=str(folder / "turn.xml"), out=str(folder / "out"))
-    settings = {"LEAD_EXPERT_CONFIG": f"exact_clouds={request.param}"}
-    environment = os.environ | settings | {FOLDER: str(folder / "inputs")}
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=580, check=False, env=environment
-    )
-    assert done.returncode == 0, done.stderr
+    settings = {"LEAD_EXPERT_CONFIG": f"exact_clouds={request.param}", FOLDER: str(folder / "inputs")}
+    collect_with(AGENT, folder, "--traffic", "3", **settings)
     index = build_index(folder / "out", skip_first=1, skip_last=8)
     samples = CarlaSamples(index, rig_of(index), dataclasses.replace(PLAIN, needs_plan=False), None)
     found = []

@@ -97,7 +97,7 @@ class CriteriaSet:
         self._appeared: list[tuple[Criterion, int]] = []
         self._seen = [0] * len(self.criteria)
         self._is_finished = False
-        self._gives_up = gives_up
+        self._gives_up, self._is_given_up = gives_up, False
 
     def on_collision(self, event: carla.CollisionEvent) -> None:
         """Receive a collision from the sensor's thread."""
@@ -182,12 +182,10 @@ class CriteriaSet:
     def check_wrong_direction(self, value: bool) -> None:
         self._outside_lanes.check_wrong_direction = value
 
-    @property
-    def _is_given_up(self) -> bool:
-        return self._gives_up and any(event.type not in LEARNT_FROM for event in self.events)
-
     def _note_new_events(self) -> None:
         for place, criterion in enumerate(self.criteria):
             while self._seen[place] < len(criterion.events):
                 self._appeared.append((criterion, self._seen[place]))
+                is_fault = criterion.events[self._seen[place]].type not in LEARNT_FROM
+                self._is_given_up |= self._gives_up and is_fault
                 self._seen[place] += 1

@@ -51,7 +51,7 @@ def sample_towns(
         SamplerError: If a town or class is unknown, or no town is installed.
         WeatherError: If the weather is unknown.
     """
-    chosen_towns, chosen_kinds = _towns(towns), _kinds(kinds)
+    chosen_towns, chosen_kinds = _towns(towns), expanded_kinds(kinds)
     check_weather(wishes.weather)
     total = len(chosen_towns) * len(chosen_kinds)
     done = 0
@@ -96,7 +96,15 @@ def _towns(names: Sequence[str]) -> list[str]:
     return known
 
 
-def _kinds(names: Sequence[str]) -> list[str]:
+def expanded_kinds(names: Sequence[str]) -> list[str]:
+    """Return the classes that names stand for, sorted.
+
+    Args:
+        names: Classes, "leaderboard" for those that not only Fail2Drive has, "all" for all.
+
+    Raises:
+        SamplerError: If no routes can be made for one.
+    """
     if ALL in names:
         return class_names()
     common = {*leaderboard_names(), NO_SCENARIO} if LEADERBOARD in names else set()

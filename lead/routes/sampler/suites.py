@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from lead.routes.model import Route
 from lead.routes.sampler.draws import Range
 from lead.routes.sampler.errors import SamplerError
-from lead.routes.sampler.finders import NO_SCENARIO, leaderboard_names
-from lead.routes.sampler.run import Progress, sample_towns
+from lead.routes.sampler.finders import LEADERBOARD, NO_SCENARIO
+from lead.routes.sampler.run import Progress, expanded_kinds, sample_towns
 from lead.routes.sampler.sampler import Wishes
 
 
@@ -115,7 +115,7 @@ def suite_routes(suite: Suite, progress: Progress | None = None) -> list[Route]:
     Returns:
         Routes sorted by id.
     """
-    kinds = suite.kinds or sorted([*leaderboard_names(), NO_SCENARIO])
+    kinds = suite.kinds or expanded_kinds([LEADERBOARD])
     wishes = Wishes(1, suite.seed, suite.lengths_m)
     made = _made(suite.towns, kinds, wishes, progress)
     missing = [kind for kind in kinds if not any((kind, town) in made for town in suite.towns)]
