@@ -91,6 +91,8 @@ class TrainingConfig(NetworkConfig):
             published. At low speeds the car steers by the first.
         random_speed_share: Share of samples whose speed is drawn at random; 0 as published. An expert's target speed
             hardly differs from its speed, so a planner that may rely on it learns to go on as it does.
+        foreign_goal_share: Share of a step's samples that have the goals of each other; 0 as published. Otherwise a
+            planner may know by heart where each of its scenes is left, and drives straight on in new ones.
         pretrained_encoder: Start the image encoder from ImageNet; not where ``load_file`` is given.
         perspective_every: Depth and semantics of images are learnt from every n-th sample of a step; 1 as published.
             Their maps have the size of the images, which are most of a small network's step.
@@ -166,6 +168,7 @@ class TrainingConfig(NetworkConfig):
     target_point_noise_m: float = 0.0
     first_path_point_weight: float = 0.0
     random_speed_share: float = 0.0
+    foreign_goal_share: float = 0.0
     pretrained_encoder: bool = True
     perspective_every: int = 1
     freeze_backbone: bool = False
@@ -283,6 +286,8 @@ class TrainingConfig(NetworkConfig):
             )
         if self.is_mixed and self.perspective_every > 1:
             raise ConfigError("perspective_every must be 1 where use_carla_data and use_navsim_data are both true")
+        if self.is_mixed and self.foreign_goal_share > 0.0:
+            raise ConfigError("foreign_goal_share must be 0 where use_carla_data and use_navsim_data are both true")
         if self.schedule_carla_num_samples and not self.is_mixed:
             raise ConfigError("schedule_carla_num_samples=true needs use_carla_data=true and use_navsim_data=true")
         if self.chosen_collection not in COLLECTIONS and not self.chosen_collection.endswith(".gz"):
@@ -307,7 +312,7 @@ class TrainingConfig(NetworkConfig):
                     raise ConfigError(f"{name} is {value}; it must be at least {least}")
         shares = (
             "use_sensor_perburtation_prob use_color_aug_prob validation_fraction max_bad_fraction ema_decay dropout "
-            "random_speed_share"
+            "random_speed_share foreign_goal_share"
         )
         for name in shares.split():
             if not 0.0 <= getattr(self, name) <= 1.0:

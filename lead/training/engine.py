@@ -16,6 +16,7 @@ from lead.models.transfuser.network import Transfuser
 from lead.models.transfuser.outputs import TransfuserOutput
 from lead.training.distributed import Ranks
 from lead.training.errors import TrainingError
+from lead.training.goals import with_foreign_goals
 from lead.training.losses.total import total_loss
 from lead.training.metrics import MetricSums, quotients
 from lead.training.network import LossModule, set_precision, use_fast_layout, widen_groups
@@ -130,6 +131,7 @@ class Engine:
     def step(self, batch: Batch, learning_rate: float) -> StepResult:
         """Learn from this rank's share of a batch, on the device."""
         self.optimiser.begin()
+        batch = with_foreign_goals(batch, self._config.foreign_goal_share)
         parts = list(_split(batch, self._config.accumulation_steps))
         sums: list[Tensor] = []
         for index, part in enumerate(parts):

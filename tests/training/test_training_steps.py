@@ -17,6 +17,7 @@ from lead.models.transfuser.architecture import COMPACT
 from lead.models.transfuser.network import Transfuser
 from lead.training.engine import Engine
 from lead.training.errors import DivergenceError, TrainingError
+from lead.training.goals import with_foreign_goals
 from lead.training.labels import LabelError, check_training_batch, label_specs
 from lead.training.losses.dense import depth_loss
 from lead.training.losses.radar import radar_loss
@@ -198,6 +199,36 @@ def test_the_first_point_of_the_path_may_count_more(tmp_path, batch, words):
         expected = error.mean() + error[:, 9].mean() + (2.5 if words else 0.0) * error[:, 0].mean()
     loss = engine.step(batch, 1e-4).losses["loss_spatial_route"]
     assert float(loss) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_some_samples_have_the_goals_of_each_other(tmp_path, batch):
+    """A goal stays whole, what is ahead stays with its scene, and the step learns from what was exchanged."""
+    count = len(batch["speed"])
+    numbered = dict(batch, speed=torch.arange(count).float(), target_speed=torch.arange(count).float())
+    numbered["route"] = torch.arange(count).float()[:, None, None].expand(-1, 10, 2).clone()
+    exchanged = with_foreign_goals(numbered, 0.75)
+    givers = exchanged["speed"].long()
+    assert sorted(givers.tolist()) == list(range(count))
+    assert int((givers != torch.arange(count)).sum()) == 3
+    for name in ("route", "target_point", "target_point_next", "command", "future_waypoints"):
+        assert torch.equal(exchanged[name], numbered[name][givers]), name
+    for name in ("rgb", "target_speed", "brake", "center_net_heatmap"):
+        assert torch.equal(exchanged[name], numbered[name]), name
+    assert numbered["speed"].tolist() == list(range(count))
+
+    engine = engine_of(tmp_path, "batch_size=4", "dropout=0", "foreign_goal_share=1")
+    torch.manual_seed(5)
+    foreign = with_foreign_goals(batch, 1.0)
+    with torch.no_grad():
+        error = (engine.model(foreign).path_ego - foreign["route"]).abs()
+    torch.manual_seed(5)
+    loss = engine.step(batch, 1e-4).losses["loss_spatial_route"]
+    assert float(loss) == pytest.approx(float(error.mean() + error[:, 9].mean()), rel=1e-4)
+
+
+def test_fewer_than_two_samples_cannot_exchange_their_goals(batch):
+    assert with_foreign_goals(batch, 0.0) is batch
+    assert with_foreign_goals(batch, 1 / len(batch["speed"])) is batch
 
 
 def test_depth_and_semantics_may_be_learnt_from_some_samples_of_a_batch(batch):
