@@ -84,8 +84,8 @@ class Ranks:
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
         parts = torch.split(flat / self.world, [gradient.numel() for gradient in gradients])
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
+        # All at once: hundreds of copies one by one would keep the host busy for milliseconds.
+        torch._foreach_copy_(gradients, [part.view_as(like) for part, like in zip(parts, gradients, strict=True)])
 
     def gather(self, value: Any) -> list[Any]:
         """Return every rank's value, on every rank."""
