@@ -84,7 +84,7 @@ class Ranks:
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
         parts = torch.split(flat / self.world, [gradient.numel() for gradient in gradients])
-        # All at once: hundreds of copies one by one would keep the host busy for milliseconds.
+        # All at once: one by one they would be hundreds of launches.
         torch._foreach_copy_(gradients, [part.view_as(like) for part, like in zip(parts, gradients, strict=True)])
 
     def gather(self, value: Any) -> list[Any]:

@@ -37,7 +37,7 @@ def with_foreign_goals(batch: Mapping[str, Tensor], share: float) -> Mapping[str
     count = round(share * len(next(iter(batch.values()))))
     if count < 2 or not names:
         return batch
-    first = batch[names[0]]
-    receivers = torch.randperm(len(first), device=first.device)[:count]
+    goal = batch[names[0]]
+    receivers = torch.randperm(len(goal), device=goal.device)[:count]
     givers = receivers.roll(1)
     return {**batch, **{name: batch[name].index_copy(0, receivers, batch[name][givers]) for name in names}}
